@@ -1,0 +1,27 @@
+# Outside libraries, all from the distribution. Only the rung that lists one may include it.
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+if(M2_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+# yaml-cpp 0.7 exports a bare name.
+add_library(m2_yaml INTERFACE)
+target_link_libraries(m2_yaml INTERFACE yaml-cpp)
+
+find_path(HWY_INCLUDE_DIR hwy/highway.h REQUIRED)
+find_library(HWY_LIBRARY hwy REQUIRED)
+add_library(m2_hwy INTERFACE)
+target_include_directories(m2_hwy SYSTEM INTERFACE ${HWY_INCLUDE_DIR})
+target_link_libraries(m2_hwy INTERFACE ${HWY_LIBRARY})
+
+# find_package(dnnl) of this version stops at a missing OpenCL package file.
+find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+add_library(m2_dnnl INTERFACE)
+target_include_directories(m2_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+target_link_libraries(m2_dnnl INTERFACE ${DNNL_LIBRARY})
