@@ -21,7 +21,7 @@ TEST(MappedFile, ReadsAWholeFile) {
 }
 
 TEST(MappedFile, NamesWhatCannotBeRead) {
-  for (const std::string path : {std::string("/no/such/file"), testing::TempDir()}) {
+  for (const std::string& path : {std::string("/no/such/file"), testing::TempDir()}) {
     try {
       const MappedFile file(path);
       FAIL() << path;
