@@ -81,6 +81,7 @@ uint16_t float_to_f16(float value) {
   const uint32_t sign = (bits >> 16) & 0x8000u;
   const float magnitude = std::fabs(value);
   if (std::isnan(value)) return static_cast<uint16_t>(sign | 0x7E00u);
+  if (magnitude == 0.0f) return static_cast<uint16_t>(sign);
   if (magnitude >= 65520.0f) return static_cast<uint16_t>(sign | 0x7C00u);
   // Below the smallest normal half the spacing is 2^-24; above it, 2^(e-10).
   int exponent = 0;
