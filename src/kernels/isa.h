@@ -1,0 +1,28 @@
+// Which instruction set the kernels run on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace m2 {
+
+// From best to plainest; the names the environment variable M2_ISA takes.
+enum class Isa { kAvx512, kAvx2, kSse4, kScalar };
+
+const char* isa_name(Isa isa);
+
+// Those that this machine and this build have, best first.
+std::vector<Isa> available_isas();
+
+// The one in use: the best available, or what M2_ISA names. Fixed at the first call, which every
+// kernel makes; Error(kUsage) when M2_ISA names none or one that the machine lacks.
+Isa current_isa();
+
+// For tests that compare instruction sets within one process: kernels alone follow this, oneDNN
+// does not.
+void force_isa_for_test(Isa isa);
+
+// The instruction set that a dispatched call really reached; equals current_isa() or a test fails.
+Isa dispatched_isa();
+
+}  // namespace m2

@@ -1,0 +1,138 @@
+#include "kernels/long_conv.h"
+
+#include <gtest/gtest.h>
+
+#include "core/aligned_buffer.h"
+#include "kernel_test.h"
+#include "kernels/layout.h"
+
+namespace m2 {
+namespace {
+
+constexpr size_t kC = kChannelBlock;
+
+AlignedBuffer<float> aligned(const std::vector<float>& values) {
+  AlignedBuffer<float> buffer(values.size());
+  std::copy(values.begin(), values.end(), buffer.data());
+  return buffer;
+}
+
+// One channel block of random signals and filters, with both ways to convolve it.
+struct Case {
+  size_t length;
+  std::shared_ptr<const FftPlan> plan;
+  AlignedBuffer<float> x1, x2, v, u, short_filter;
+  std::vector<float> k1, k1_rev, k2, k2_rev, d1, d2;
+
+  Case(size_t rows, size_t points) : length(rows), plan(fft_plan(points)) {
+    x1 = aligned(random_floats(rows * kC, 1));
+    x2 = aligned(random_floats(rows * kC, 2));
+    v = aligned(random_floats(rows * kC, 3));
+    u = aligned(random_floats(rows * kC, 4));
+    short_filter = aligned(random_floats(12 * kC, 5));
+    const size_t taps = points / 2;
+    k1 = random_floats(taps * kC, 6);
+    k1_rev = random_floats(taps * kC, 7);
+    k2 = random_floats(taps * kC, 8);
+    k2_rev = random_floats(taps * kC, 9);
+    d1 = random_floats(kC, 10);
+    d2 = random_floats(kC, 11);
+  }
+
+  LongConvBlock block() {
+    LongConvBlock b;
+    b.plan = plan.get();
+    b.length = length;
+    b.x1 = x1.data();
+    b.x2 = x2.data();
+    b.v = v.data();
+    b.short_filter = short_filter.data();
+    b.residual = u.data();
+    return b;
+  }
+
+  static AlignedBuffer<float> circular(size_t points, const std::vector<float>& k,
+                                       const std::vector<float>& k_rev,
+                                       const std::vector<float>& d) {
+    AlignedBuffer<float> kernel(points * kC);
+    for (size_t c = 0; c < kC; ++c) {
+      for (size_t i = 0; i < points / 2; ++i) {
+        kernel[i * kC + c] = k[i * kC + c] + (i == 0 ? d[c] : 0.0f);
+        kernel[(points - 1 - i) * kC + c] = k_rev[i * kC + c];
+      }
+    }
+    return kernel;
+  }
+
+  std::vector<float> run(bool residual, bool shifted = false) {
+    const size_t points = plan->points;
+    AlignedBuffer<float> work(plan->workspace_floats()), spectrum(plan->spectrum_floats());
+    AlignedBuffer<float> out(length * kC);
+    AlignedBuffer<float> first = circular(points, k1, k1_rev, d1);
+    if (shifted) {
+      std::rotate(first.data(), first.data() + (points - 1) * kC, first.data() + points * kC);
+    }
+    const AlignedBuffer<float> second = circular(points, k2, k2_rev, d2);
+    long_conv_spectrum({plan.get(), first.data(), residual ? second.data() : nullptr,
+                        spectrum.data(), work.data()});
+    LongConvBlock b = block();
+    if (!residual) b.residual = nullptr;
+    b.spectrum = spectrum.data();
+    b.work = work.data();
+    b.out = out.data();
+    long_conv(b);
+    return {out.data(), out.data() + out.size()};
+  }
+
+  std::vector<double> expected(bool residual) {
+    std::vector<double> out(length * kC);
+    LongConvBlock b = block();
+    if (!residual) b.residual = nullptr;
+    reference::long_conv(b,
+                         {k1.data(), k1_rev.data(), d1.data(), k2.data(), k2_rev.data(), d2.data()},
+                         out.data());
+    return out;
+  }
+};
+
+// An fp32 FFT of N points loses about eps·sqrt(log2 N) in relative L2 (eps = 6e-8), thrice here
+// (two transforms and the filter's), the gates a few eps more: below 1e-6 up to N = 4096.
+constexpr double kBound = 1e-6;
+
+class LongConvTest : public KernelTest {};
+M2_INSTANTIATE_KERNEL_TEST(LongConvTest);
+
+TEST_P(LongConvTest, MatchesDirectSumsAtEveryLength) {
+  for (const size_t length : {1u, 2u, 3u, 7u, 8u, 9u, 31u, 64u, 127u, 128u, 129u, 257u, 600u}) {
+    Case c(length, transform_size(2 * length));
+    EXPECT_LT(relative_error(c.run(true), c.expected(true)), kBound) << length;
+    EXPECT_LT(relative_error(c.run(false), c.expected(false)), kBound) << length;
+  }
+}
+
+TEST_P(LongConvTest, EveryTransformSizeWorks) {
+  for (size_t points = transform_size(1); points <= 1024; points = transform_size(points + 1)) {
+    Case c(points / 2, points);
+    EXPECT_LT(relative_error(c.run(true), c.expected(true)), kBound) << points;
+  }
+}
+
+TEST_P(LongConvTest, AShorterTextUsesTheSameSpectrum) {
+  Case c(50, 480);
+  EXPECT_LT(relative_error(c.run(true), c.expected(true)), kBound);
+}
+
+TEST_P(LongConvTest, AFilterShiftedByOneFails) {
+  Case c(129, transform_size(258));
+  EXPECT_GT(relative_error(c.run(true, true), c.expected(true)), 0.1);
+}
+
+TEST(TransformSize, StepsByAtMostAQuarter) {
+  for (size_t points = 16; points < 1u << 18; points = transform_size(points + 1)) {
+    EXPECT_LE(transform_size(points + 1), points + points / 4 + 8);
+    EXPECT_EQ(transform_size(points), points);
+  }
+}
+
+}  // namespace
+}  // namespace m2
