@@ -1,0 +1,87 @@
+#include "checkpoint/json.h"
+
+#include <set>
+#include <vector>
+
+#include "core/error.h"
+#include "core/mapped_file.h"
+#include "core/text.h"
+
+namespace m2 {
+namespace {
+
+using Json = nlohmann::json;
+
+// Watches the parser's events: the library itself has no depth limit and keeps the last of two
+// equal keys.
+class StrictCallback {
+ public:
+  explicit StrictCallback(const std::string& where) : where_(where) {}
+
+  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+    switch (event) {
+      case Json::parse_event_t::object_start:
+      case Json::parse_event_t::array_start:
+        if (static_cast<size_t>(depth) >= kMaxJsonDepth) {
+          throw input_error(concat(where_, ": nested deeper than ", kMaxJsonDepth, " levels"));
+        }
+        keys_.emplace_back();
+        break;
+      case Json::parse_event_t::object_end:
+      case Json::parse_event_t::array_end:
+        keys_.pop_back();
+        break;
+      case Json::parse_event_t::key:
+        add_key(parsed.get_ref<const std::string&>());
+        break;
+      case Json::parse_event_t::value:
+        break;
+    }
+    return true;
+  }
+
+ private:
+  void add_key(const std::string& key) {
+    if (!keys_.back().insert(key).second) {
+      throw input_error(concat(where_, ": the key \"", printable(key), "\" is there twice"));
+    }
+  }
+
+  const std::string& where_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+}  // namespace
+
+std::string json_problem(const Json::exception& error) {
+  std::string_view text = error.what();
+  if (const size_t tag = text.find("] "); text.starts_with('[') && tag != text.npos) {
+    text.remove_prefix(tag + 2);
+  }
+  return printable(text, 200);
+}
+
+Json parse_json(std::string_view text, const std::string& where) {
+  // The parser takes a zero byte for the end of the text.
+  if (text.find('\0') != text.npos) {
+    throw input_error(concat(where, ": is no valid JSON: it holds a zero byte"));
+  }
+  try {
+    StrictCallback strict(where);
+    return Json::parse(text, [&strict](int depth, Json::parse_event_t event, Json& parsed) {
+      return strict(depth, event, parsed);
+    });
+  } catch (const Json::exception& error) {
+    throw input_error(concat(where, ": is no valid JSON: ", json_problem(error)));
+  }
+}
+
+Json read_json_object(const std::string& path) {
+  Json value = parse_json(read_text_file(path, kMaxJsonBytes), path);
+  if (!value.is_object()) {
+    throw input_error(concat(path, ": must hold a JSON object, holds ", value.type_name()));
+  }
+  return value;
+}
+
+}  // namespace m2

@@ -1,0 +1,23 @@
+// JSON from outside: limited in size and depth, every key once.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace m2 {
+
+inline constexpr size_t kMaxJsonDepth = 64;
+inline constexpr size_t kMaxJsonBytes = size_t{64} << 20;
+
+// The value of `text`. Error(kInput), one line that starts with `where` (a file's name), when it is
+// no JSON, deeper than kMaxJsonDepth, or holds a key twice in one object.
+nlohmann::json parse_json(std::string_view text, const std::string& where);
+
+// The same for a whole file of at most kMaxJsonBytes, whose top must be an object.
+nlohmann::json read_json_object(const std::string& path);
+
+// What a parser's exception says, as the tail of a line: without its own tag, printable.
+std::string json_problem(const nlohmann::json::exception& error);
+
+}  // namespace m2
