@@ -1,0 +1,66 @@
+#include "config/parameters.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "config/load_config.h"
+
+namespace m2 {
+namespace {
+
+namespace fs = std::filesystem;
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// Names and shapes in a safetensors file: 8 bytes of header length, then the header, JSON.
+Shapes shapes_in_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  uint64_t size = 0;
+  char bytes[sizeof size];
+  in.read(bytes, sizeof size);
+  std::memcpy(&size, bytes, sizeof size);
+  std::string header(size, ' ');
+  in.read(header.data(), static_cast<std::streamsize>(size));
+  Shapes shapes;
+  for (const auto& [name, entry] : nlohmann::json::parse(header).items()) {
+    if (name != "__metadata__") shapes[name] = entry.at("shape").get<std::vector<int64_t>>();
+  }
+  return shapes;
+}
+
+std::vector<std::string> golden_cases() {
+  std::vector<std::string> cases;
+  const fs::path root = fs::path(M2_SOURCE_DIR) / "../shared/golden";
+  if (!fs::exists(root)) return cases;
+  for (const auto& entry : fs::directory_iterator(root)) {
+    if (fs::exists(entry.path() / "config.json")) cases.push_back(entry.path().filename().string());
+  }
+  std::sort(cases.begin(), cases.end());
+  return cases;
+}
+
+class GoldenNames : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenNames, ListEqualsTheFile) {
+  const fs::path folder = fs::path(M2_SOURCE_DIR) / "../shared/golden" / GetParam();
+  const ModelConfig config = load_model_config((folder / "config.json").string());
+  Shapes expected = shapes_in_file(folder / "model.safetensors");
+  expected.erase("bert.embeddings.position_ids");  // a constant of the research code, no parameter
+  Shapes listed;
+  for (const Parameter& parameter : parameters(config, {.classifier = true})) {
+    EXPECT_TRUE(listed.emplace(parameter.name, parameter.shape).second) << parameter.name;
+  }
+  EXPECT_EQ(listed, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenNames, testing::ValuesIn(golden_cases()),
+                         [](const auto& info) { return info.param; });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenNames);
+
+}  // namespace
+}  // namespace m2
