@@ -28,7 +28,8 @@ Shapes shapes_in_file(const fs::path& path) {
   std::string header(size, ' ');
   in.read(header.data(), static_cast<std::streamsize>(size));
   Shapes shapes;
-  for (const auto& [name, entry] : nlohmann::json::parse(header).items()) {
+  const auto parsed = nlohmann::json::parse(header);
+  for (const auto& [name, entry] : parsed.items()) {
     if (name != "__metadata__") shapes[name] = entry.at("shape").get<std::vector<int64_t>>();
   }
   return shapes;
