@@ -1,0 +1,72 @@
+# The front door. Every target installs what it misses (Debian and Ubuntu), builds and runs; `make help`.
+SHELL := bash
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS = $(if $(filter command% override,$(origin SECONDS)),$(SECONDS),20)
+PYTHON := .venv/bin/python
+PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cacheprovider \
+  -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run on the sanitizer build"
+CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
+
+.PHONY: help build demo test test-all test-asan test-tsan test-slow fuzz mutants lint format clean \
+  build-packages test-packages venv build-tests
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: build-packages  ## the program, build/release/m2
+	@tools/build.sh release
+
+demo: build  ## embed the sample novels with a model of random weights
+	@tools/demo.sh
+
+test: build-tests venv  ## all that a change must pass: unit, golden, command line, format, ladder, link map
+	$(CTEST) --test-dir build/release -LE slow
+	$(call PYTEST,build/release) -m "not slow"
+	tools/format.sh --check
+	$(PYTHON) tools/check_ladder.py
+
+test-all: test test-asan fuzz mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
+
+test-asan: test-packages venv  ## the tests under the address and undefined-behaviour sanitizers
+	@M2_BUILD_TESTS=ON tools/build.sh asan
+	$(CTEST) --test-dir build/asan -LE slow
+	$(call PYTEST,build/asan) -m "asan and not slow" || [ $$? -eq 5 ]  # 5: none is marked
+
+test-tsan: test-packages  ## the tests under the thread sanitizer
+	@M2_BUILD_TESTS=ON tools/build.sh tsan
+	$(CTEST) --test-dir build/tsan -LE slow
+
+fuzz: build-packages  ## the fuzzers, make fuzz SECONDS=20 each
+	@tools/install_packages.sh fuzz
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+mutants: test-packages venv  ## one-line faults, each of which must turn a test red
+	$(PYTHON) tools/run_mutants.py
+
+lint: build-tests venv  ## clang-tidy with the checks of .clang-tidy (minutes)
+	@tools/lint.sh
+
+test-slow: build-tests venv  ## tests labelled slow
+	ctest --output-on-failure --test-dir build/release -L slow
+	$(call PYTEST,build/release) -m slow || [ $$? -eq 5 ]  # 5: none is marked
+
+format: test-packages venv  ## clang-format over the sources
+	@tools/format.sh
+
+clean:  ## remove build/ and .venv/
+	rm -rf build .venv
+
+build-packages:
+	@tools/install_packages.sh build
+
+test-packages:
+	@tools/install_packages.sh build tests
+
+venv: test-packages
+	@tools/make_venv.sh
+
+build-tests: test-packages
+	@M2_BUILD_TESTS=ON tools/build.sh release
