@@ -49,7 +49,8 @@ FftAxis make_axis(size_t points) {
     offsets.push_back(axis.twiddles.size());
     axis.stages.push_back({radix, points / span, stride, nullptr});
     for (size_t j = 0; j < stride; ++j) {
-      for (size_t q = 1; q < static_cast<size_t>(radix); ++q) append_root(axis.twiddles, j * q, span);
+      for (size_t q = 1; q < static_cast<size_t>(radix); ++q)
+        append_root(axis.twiddles, j * q, span);
     }
     span = stride;
   }
@@ -114,7 +115,9 @@ std::shared_ptr<const FftPlan> make_plan(size_t points) {
 
 }  // namespace
 
-size_t FftPlan::row_stride() const { return (rows.points + 1) * kElement; }
+size_t FftPlan::row_stride() const {
+  return (rows.points + 1) * kElement;
+}
 
 size_t FftPlan::workspace_floats() const {
   return columns.points * row_stride() + columns.points * column_group * kElement;

@@ -19,8 +19,8 @@ namespace m2 {
 struct FftAxis {
   struct Stage {
     int radix;
-    size_t blocks;        // independent pieces of radix·stride points
-    size_t stride;        // points between a butterfly's inputs
+    size_t blocks;          // independent pieces of radix·stride points
+    size_t stride;          // points between a butterfly's inputs
     const float* twiddles;  // [stride][radix − 1] pairs (re, im) of exp(−2πi·j·q/(radix·stride))
   };
   size_t points = 0;
@@ -37,13 +37,13 @@ struct FftPlan {
     const uint32_t* partner;  // [N2] position of the mirror frequency within the other row
   };
 
-  size_t points = 0;  // N
-  FftAxis columns;    // N1 points; even
-  FftAxis rows;       // N2 points
-  std::vector<float> twiddles;   // [N2][N1 position] pairs (re, im) of exp(−2πi·n2·k1/N)
-  std::vector<RowPair> pairs;    // N1/2 + 1 of them
+  size_t points = 0;            // N
+  FftAxis columns;              // N1 points; even
+  FftAxis rows;                 // N2 points
+  std::vector<float> twiddles;  // [N2][N1 position] pairs (re, im) of exp(−2πi·n2·k1/N)
+  std::vector<RowPair> pairs;   // N1/2 + 1 of them
   std::vector<uint32_t> partners_of_row_zero, partners;
-  size_t column_group = 1;       // columns transformed together, divides N2
+  size_t column_group = 1;  // columns transformed together, divides N2
 
   // Floats between rows of the work area: a cache line pair more than N2 points, so that a column
   // does not fall into one set of the cache.

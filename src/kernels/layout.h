@@ -7,9 +7,9 @@
 
 namespace m2 {
 
-// Activations lie in channel blocks: [channels / 16][rows][16] fp32. A block is what one pass of the
-// long convolution works on: 16 channels are one AVX-512 vector, two AVX2 vectors, and a row of a
-// block is one cache line. Channels that fill up the last block are zero.
+// Activations lie in channel blocks: [channels / 16][rows][16] fp32. A block is what one pass of
+// the long convolution works on: 16 channels are one AVX-512 vector, two AVX2 vectors, and a row of
+// a block is one cache line. Channels that fill up the last block are zero.
 inline constexpr size_t kChannelBlock = 16;
 
 constexpr size_t channel_blocks(size_t channels) {

@@ -1,8 +1,8 @@
 // The long convolutions of a layer with everything around them, for one channel block of one text.
 //
-//   out[t] = x2[t]·long(x1·v; filter 1)[t] + long(u; filter 2)[t],   x1, x2, v after the short filter
-//   long(x; f)[t] = Σ_{s<=t} k[t−s]·x[s] + Σ_{s>t} k_rev[s−t−1]·x[s] + D·x[t]
-//   short(p)[t] = a·p[t−2] + b·p[t−1] + c·p[t] + bias, p = 0 before the text
+//   out[t] = x2[t]·long(x1·v; filter 1)[t] + long(u; filter 2)[t],   x1, x2, v after the short
+//   filter long(x; f)[t] = Σ_{s<=t} k[t−s]·x[s] + Σ_{s>t} k_rev[s−t−1]·x[s] + D·x[t] short(p)[t] =
+//   a·p[t−2] + b·p[t−1] + c·p[t] + bias, p = 0 before the text
 //
 // Both long convolutions ride in one complex transform of N >= 2·length points: x1·v is the real
 // part, u the imaginary one. The filters come as spectra (long_conv_spectrum), D folded into k[0].
@@ -16,15 +16,15 @@ namespace m2 {
 
 struct LongConvBlock {
   const FftPlan* plan = nullptr;
-  size_t length = 0;                 // rows; 2·length <= plan->points
-  const float* x1 = nullptr;         // [length][16] in_linear's outputs, before the short filter
-  const float* x2 = nullptr;         // [length][16]
-  const float* v = nullptr;          // [length][16]
+  size_t length = 0;                    // rows; 2·length <= plan->points
+  const float* x1 = nullptr;            // [length][16] in_linear's outputs, before the short filter
+  const float* x2 = nullptr;            // [length][16]
+  const float* v = nullptr;             // [length][16]
   const float* short_filter = nullptr;  // [x1, x2, v][a, b, c, bias][16]
-  const float* residual = nullptr;   // [length][16] u, or null: no second convolution
-  const float* spectrum = nullptr;   // plan->spectrum_floats(), of both filters
-  float* out = nullptr;              // [length][16]; may be x1
-  float* work = nullptr;             // plan->workspace_floats(), 64-byte aligned
+  const float* residual = nullptr;      // [length][16] u, or null: no second convolution
+  const float* spectrum = nullptr;      // plan->spectrum_floats(), of both filters
+  float* out = nullptr;                 // [length][16]; may be x1
+  float* work = nullptr;                // plan->workspace_floats(), 64-byte aligned
 };
 
 void long_conv(const LongConvBlock& block);

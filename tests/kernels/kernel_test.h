@@ -44,5 +44,5 @@ double relative_error(const A& a, const B& b) {
 
 }  // namespace m2
 
-#define M2_INSTANTIATE_KERNEL_TEST(Name)                                                      \
+#define M2_INSTANTIATE_KERNEL_TEST(Name) \
   INSTANTIATE_TEST_SUITE_P(Isas, Name, testing::ValuesIn(available_isas()), isa_test_name)

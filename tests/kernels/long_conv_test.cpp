@@ -88,9 +88,8 @@ struct Case {
     std::vector<double> out(length * kC);
     LongConvBlock b = block();
     if (!residual) b.residual = nullptr;
-    reference::long_conv(b,
-                         {k1.data(), k1_rev.data(), d1.data(), k2.data(), k2_rev.data(), d2.data()},
-                         out.data());
+    reference::long_conv(
+        b, {k1.data(), k1_rev.data(), d1.data(), k2.data(), k2_rev.data(), d2.data()}, out.data());
     return out;
   }
 };

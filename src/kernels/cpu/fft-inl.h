@@ -1,5 +1,5 @@
-// The stages of a small transform for kChannelBlock channels side by side. A point is [re][im] of 16
-// floats each; `columns` points that belong to different transforms lie next to each other.
+// The stages of a small transform for kChannelBlock channels side by side. A point is [re][im] of
+// 16 floats each; `columns` points that belong to different transforms lie next to each other.
 // Included once for each target.
 #if defined(M2_KERNELS_CPU_FFT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef M2_KERNELS_CPU_FFT_INL_H
@@ -65,7 +65,9 @@ HWY_INLINE ComplexVec AddScaled(ComplexVec a, float factor, ComplexVec b) {
   return {hn::MulAdd(v, b.re, a.re), hn::MulAdd(v, b.im, a.im)};
 }
 // −i·a
-HWY_INLINE ComplexVec TimesMinusI(ComplexVec a) { return {a.im, hn::Neg(a.re)}; }
+HWY_INLINE ComplexVec TimesMinusI(ComplexVec a) {
+  return {a.im, hn::Neg(a.re)};
+}
 // a·(twiddle[0] + i·twiddle[1])
 HWY_INLINE ComplexVec Twiddled(ComplexVec a, const float* twiddle) {
   const ChannelTag d;
@@ -116,8 +118,8 @@ HWY_INLINE void Butterfly(ComplexVec (&z)[kRadix]) {
 // none, or the upper half of the axis.
 enum class Half { kBoth, kLower };
 
-// One stage for the `columns` transforms at `data`. Forward: butterfly, then twiddles (decimation in
-// frequency). Inverse: the mirror image of the same stage.
+// One stage for the `columns` transforms at `data`. Forward: butterfly, then twiddles (decimation
+// in frequency). Inverse: the mirror image of the same stage.
 template <size_t kRadix, Direction kDirection, Half kHalf>
 HWY_INLINE void RunStage(const FftAxis::Stage& stage, size_t columns, float* data) {
   const ChannelTag d;
@@ -167,8 +169,8 @@ HWY_INLINE void RunStageOfRadix(const FftAxis::Stage& stage, size_t columns, flo
   }
 }
 
-// Natural order to digit-reversed positions. With Half::kLower the upper half of the points is taken
-// as zero and never read; the axis then starts with radix 2 or 4.
+// Natural order to digit-reversed positions. With Half::kLower the upper half of the points is
+// taken as zero and never read; the axis then starts with radix 2 or 4.
 template <Half kHalf>
 void ForwardAxis(const FftAxis& axis, size_t columns, float* data) {
   if (axis.stages.empty()) return;
@@ -178,8 +180,8 @@ void ForwardAxis(const FftAxis& axis, size_t columns, float* data) {
   }
 }
 
-// Digit-reversed positions to natural order, times the number of points. With Half::kLower the upper
-// half of the result is not written.
+// Digit-reversed positions to natural order, times the number of points. With Half::kLower the
+// upper half of the result is not written.
 template <Half kHalf>
 void InverseAxis(const FftAxis& axis, size_t columns, float* data) {
   if (axis.stages.empty()) return;

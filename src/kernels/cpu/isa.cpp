@@ -18,7 +18,9 @@ HWY_BEFORE_NAMESPACE();
 namespace m2 {
 namespace HWY_NAMESPACE {
 
-int64_t ReachedTarget() { return HWY_TARGET; }
+int64_t ReachedTarget() {
+  return HWY_TARGET;
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace m2
@@ -41,7 +43,9 @@ constexpr std::array<IsaInfo, 4> kIsas = {{{Isa::kAvx512, "avx512", HWY_AVX3},
                                            {Isa::kSse4, "sse4", HWY_SSE4},
                                            {Isa::kScalar, "scalar", HWY_SCALAR}}};
 
-const IsaInfo& info(Isa isa) { return kIsas[static_cast<size_t>(isa)]; }
+const IsaInfo& info(Isa isa) {
+  return kIsas[static_cast<size_t>(isa)];
+}
 
 void dispatch_to(Isa isa) {
   hwy::SetSupportedTargetsForTest(info(isa).target);
@@ -57,8 +61,8 @@ Isa choose_isa() {
     if (std::string(wanted) == isa_name(isa)) return isa;
     names.emplace_back(isa_name(isa));
   }
-  throw usage_error(concat("M2_ISA=", printable(wanted), " is not to be had here; this machine has ",
-                           join(names, ", ")));
+  throw usage_error(concat("M2_ISA=", printable(wanted),
+                           " is not to be had here; this machine has ", join(names, ", ")));
 }
 
 std::atomic<Isa>& chosen() {
@@ -72,7 +76,9 @@ std::atomic<Isa>& chosen() {
 
 }  // namespace
 
-const char* isa_name(Isa isa) { return info(isa).name; }
+const char* isa_name(Isa isa) {
+  return info(isa).name;
+}
 
 std::vector<Isa> available_isas() {
   static const std::vector<Isa> available = [] {
@@ -86,7 +92,9 @@ std::vector<Isa> available_isas() {
   return available;
 }
 
-Isa current_isa() { return chosen().load(); }
+Isa current_isa() {
+  return chosen().load();
+}
 
 void force_isa_for_test(Isa isa) {
   chosen().store(isa);

@@ -159,9 +159,9 @@ class KernelInput {
     for (size_t row = 0; row < live; ++row) {
       for (size_t g = 0; g < group; ++g) {
         const size_t at = (row * step + column + g) * kChannelBlock + lane;
-        const ComplexVec z = {hn::Load(d, request_.kernel1 + at),
-                              request_.kernel2 != nullptr ? hn::Load(d, request_.kernel2 + at)
-                                                          : hn::Zero(d)};
+        const ComplexVec z = {
+            hn::Load(d, request_.kernel1 + at),
+            request_.kernel2 != nullptr ? hn::Load(d, request_.kernel2 + at) : hn::Zero(d)};
         StorePoint<Direction::kForward>(z, local + (row * group + g) * kPoint + lane);
       }
     }

@@ -20,8 +20,8 @@ double convolve_at(const std::vector<double>& signal, const float* k, const floa
                    size_t t, size_t channel) {
   double sum = d * signal[t];
   for (size_t s = 0; s < signal.size(); ++s) {
-    const float tap =
-        s <= t ? k[(t - s) * kChannelBlock + channel] : k_rev[(s - t - 1) * kChannelBlock + channel];
+    const float tap = s <= t ? k[(t - s) * kChannelBlock + channel]
+                             : k_rev[(s - t - 1) * kChannelBlock + channel];
     sum += static_cast<double>(tap) * signal[s];
   }
   return sum;
@@ -36,8 +36,8 @@ void long_conv(const LongConvBlock& block, const LongConvTaps& taps, double* out
   std::vector<double> gated(block.length), residual(block.length);
   for (size_t channel = 0; channel < kChannelBlock; ++channel) {
     for (size_t t = 0; t < block.length; ++t) {
-      gated[t] = short_conv(block.x1, filter_x1, t, channel) *
-                 short_conv(block.v, filter_v, t, channel);
+      gated[t] =
+          short_conv(block.x1, filter_x1, t, channel) * short_conv(block.v, filter_v, t, channel);
       if (block.residual != nullptr) residual[t] = block.residual[t * kChannelBlock + channel];
     }
     for (size_t t = 0; t < block.length; ++t) {

@@ -1,0 +1,76 @@
+#include "kernels/gelu_gate.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/gelu_gate.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/cpu/vector_math-inl.h"
+#include "kernels/isa.h"
+#include "kernels/layout.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace m2 {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace {
+
+using Tag = hn::CappedTag<float, kChannelBlock>;
+
+template <bool kGated>
+HWY_INLINE void GateRow(const float* h, size_t width, size_t padded, float* out) {
+  const Tag d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= width; i += lanes) {
+    auto y = Gelu(d, hn::LoadU(d, h + i));
+    if constexpr (kGated) y = hn::Mul(y, hn::LoadU(d, h + width + i));
+    hn::Store(y, d, out + i);
+  }
+  std::fill(out + i, out + padded, 0.0f);
+  if (i == width) return;
+  // The last vectors go through buffers: no target but AVX-512 can load a part of a vector.
+  HWY_ALIGN float left[kChannelBlock] = {};
+  HWY_ALIGN float right[kChannelBlock] = {};
+  std::copy(h + i, h + width, left);
+  if constexpr (kGated) std::copy(h + width + i, h + 2 * width, right);
+  for (size_t j = 0; i + j < width; j += lanes) {
+    auto y = Gelu(d, hn::Load(d, left + j));
+    if constexpr (kGated) y = hn::Mul(y, hn::Load(d, right + j));
+    hn::Store(y, d, out + i + j);
+  }
+}
+
+}  // namespace
+
+void GeluGate(const GeluGateTile& tile) {
+  for (size_t row = 0; row < tile.rows; ++row) {
+    const float* h = tile.h + row * tile.in_stride;
+    float* out = tile.out + row * tile.out_stride;
+    if (tile.gated) {
+      GateRow<true>(h, tile.width, tile.out_stride, out);
+    } else {
+      GateRow<false>(h, tile.width, tile.out_stride, out);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace m2
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace m2 {
+namespace {
+HWY_EXPORT(GeluGate);
+}  // namespace
+
+void gelu_gate(const GeluGateTile& tile) {
+  current_isa();
+  HWY_DYNAMIC_DISPATCH(GeluGate)(tile);
+}
+
+}  // namespace m2
+#endif

@@ -1,0 +1,66 @@
+#include "kernels/gelu_gate.h"
+
+#include "core/aligned_buffer.h"
+#include "kernel_test.h"
+#include "kernels/layout.h"
+
+namespace m2 {
+namespace {
+
+class GeluGateTest : public KernelTest {};
+M2_INSTANTIATE_KERNEL_TEST(GeluGateTest);
+
+// Φ is good to 1e-7 (vector_math-inl.h), the products add 1.2e-7: 3e-7 of a typical element.
+constexpr double kBound = 3e-7;
+
+TEST_P(GeluGateTest, MatchesTheReferenceAtAwkwardWidths) {
+  for (const bool gated : {true, false}) {
+    for (const size_t width : {1u, 7u, 16u, 17u, 250u, 256u}) {
+      const size_t stride = round_up(width, kChannelBlock) + 2 * kChannelBlock;
+      const auto h = random_floats(3 * 2 * width, 1, 2.0);
+      AlignedBuffer<float> out(3 * stride);
+      std::vector<double> expected(3 * stride);
+      const GeluGateTile tile = {3, width, 2 * width, stride, gated, h.data(), out.data()};
+      gelu_gate(tile);
+      reference::gelu_gate(tile, expected.data());
+      EXPECT_LT(relative_error(out, expected), kBound) << width;
+      for (size_t i = width; i < stride; ++i) EXPECT_EQ(out[i], 0.0f);
+    }
+  }
+}
+
+TEST_P(GeluGateTest, HoldsOverTheWholeRange) {
+  std::vector<float> h;
+  for (int i = -40000; i <= 40000; ++i) h.push_back(static_cast<float>(i) * 1e-3f);
+  const size_t stride = round_up(h.size(), kChannelBlock);
+  AlignedBuffer<float> out(stride);
+  std::vector<double> expected(stride);
+  const GeluGateTile tile = {1, h.size(), h.size(), stride, false, h.data(), out.data()};
+  gelu_gate(tile);
+  reference::gelu_gate(tile, expected.data());
+  for (size_t i = 0; i < h.size(); ++i) {
+    const double bound = 2e-7 * std::fabs(static_cast<double>(h[i])) + 1e-30;
+    ASSERT_NEAR(out[i], expected[i], bound) << h[i];
+  }
+}
+
+TEST_P(GeluGateTest, SwappedHalvesFail) {
+  const auto h = random_floats(64, 1);
+  std::vector<float> swapped(h.begin() + 32, h.end());
+  swapped.insert(swapped.end(), h.begin(), h.begin() + 32);
+  AlignedBuffer<float> out(32);
+  std::vector<double> expected(32);
+  gelu_gate({1, 32, 64, 32, true, swapped.data(), out.data()});
+  reference::gelu_gate({1, 32, 64, 32, true, h.data(), nullptr}, expected.data());
+  EXPECT_GT(relative_error(out, expected), 0.1);
+}
+
+TEST_P(GeluGateTest, NotANumberComesThrough) {
+  const std::vector<float> h(16, std::nanf(""));
+  AlignedBuffer<float> out(16);
+  gelu_gate({1, 16, 16, 16, false, h.data(), out.data()});
+  for (size_t i = 0; i < 16; ++i) EXPECT_TRUE(std::isnan(out[i]));
+}
+
+}  // namespace
+}  // namespace m2
