@@ -1,0 +1,65 @@
+// How the rows of a batch of texts are cut into tiles, and the activations laid out on them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+
+namespace m2 {
+
+// One text's rows within a batch. Its tile size follows from its own length alone, and it starts a
+// tile of its own, so that its bits do not depend on its neighbours.
+struct TextRows {
+  size_t length = 0;
+  size_t tile_rows = 0;    // kShortTile or kLongTile
+  size_t padded_rows = 0;  // length rounded up to whole tiles
+  size_t first_row = 0;    // padded rows of the texts before it
+};
+
+struct Tile {
+  size_t text = 0;
+  size_t row = 0;  // first row, within the text
+};
+
+class RowTiles {
+ public:
+  // Every length is at least 1.
+  explicit RowTiles(std::span<const size_t> lengths);
+  const std::vector<TextRows>& texts() const { return texts_; }
+  const std::vector<Tile>& tiles() const { return tiles_; }
+  size_t padded_rows() const { return padded_rows_; }
+
+ private:
+  std::vector<TextRows> texts_;
+  std::vector<Tile> tiles_;
+  size_t padded_rows_ = 0;
+};
+
+// Activations of a batch: for each text, channel blocks of [padded_rows][16] fp32, one after the
+// other. Memory is kept from batch to batch.
+class Activations {
+ public:
+  // Room for `channels` on every padded row; the contents are undefined.
+  void resize(const RowTiles& rows, size_t channels);
+  size_t channels() const { return channels_; }
+  size_t blocks() const { return blocks_; }
+
+  float* block(const TextRows& text, size_t block);
+  const float* block(const TextRows& text, size_t block) const;
+
+  // Between the channel blocks [first, first + count) of one tile's rows and a row-major tile.
+  void gather(const TextRows& text, size_t row, size_t first, size_t count, float* tile,
+              size_t tile_stride) const;
+  void scatter(const TextRows& text, size_t row, size_t first, size_t count, const float* tile,
+               size_t tile_stride);
+
+  size_t bytes() const { return data_.capacity_bytes(); }
+
+ private:
+  size_t channels_ = 0, blocks_ = 0;
+  AlignedBuffer<float> data_;
+};
+
+}  // namespace m2
