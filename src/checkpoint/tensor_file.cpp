@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "checkpoint/safetensors.h"
+#include "checkpoint/torch_file.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
@@ -32,7 +33,7 @@ std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
     case Content::kSafetensors:
       return std::make_unique<SafetensorsFile>(path);
     case Content::kTorch:
-      throw input_error(concat(path, ": PyTorch files are not read yet"));
+      return std::make_unique<TorchFile>(path);
     case Content::kEmpty:
       throw input_error(concat(path, ": is empty; download it again"));
     case Content::kLfsPointer:
