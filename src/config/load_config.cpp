@@ -1,15 +1,27 @@
 #include "config/load_config.h"
 
+#include <filesystem>
 #include <iterator>
 
 #include "config/fields.h"
+#include "config/interpolation.h"
 #include "config/json_reader.h"
+#include "config/yaml_reader.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
 
 namespace m2 {
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kConfigName[] = "config.json";
+constexpr char kPretrainedName[] = "bert-base-uncased";
+
+int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 Family detect_family(Fields& fields) {
   if (fields.flag("monarch_mixer_sequence_mixing", false)) return Family::kM2Bert;
@@ -68,9 +80,8 @@ void read_mlp(Fields& fields, ModelConfig& config) {
   config.use_monarch_mlp = plain ? false : fields.flag("use_monarch_mlp", config.use_monarch_mlp);
   config.use_positional_encodings =
       plain || fields.flag("use_positional_encodings", config.use_positional_encodings);
-  if (config.use_monarch_mlp) {
-    config.monarch_mlp_nblocks = fields.integer("monarch_mlp_nblocks", config.monarch_mlp_nblocks);
-  }
+  if (plain) return;
+  config.monarch_mlp_nblocks = fields.integer("monarch_mlp_nblocks", config.monarch_mlp_nblocks);
 }
 
 void read_mixer(Fields& fields, ModelConfig& config) {
@@ -118,12 +129,12 @@ void read_pooling(Fields& fields, ModelConfig& config) {
                              {Pooling::kCls, Pooling::kMean, Pooling::kPooler, Pooling::kNone});
 }
 
-ModelConfig read_config(const Value& map, const std::string& source) {
+ModelConfig read_config(const Value& map, const std::string& source, bool plain_bert) {
   Fields fields(map, source);
   ModelConfig config;
   config.source = source;
   refuse_other_models(fields);
-  config.family = detect_family(fields);
+  config.family = plain_bert ? Family::kBert : detect_family(fields);
   read_sizes(fields, config);
   read_mlp(fields, config);
   if (config.family == Family::kM2Bert) read_mixer(fields, config);
@@ -133,11 +144,72 @@ ModelConfig read_config(const Value& map, const std::string& source) {
   return config;
 }
 
+ModelConfig read_yaml_config(const std::string& text, const std::string& source) {
+  const Value root = parse_yaml(text, source);
+  Interpolation interpolation(root, source);
+  const Value* model = root.find("model");
+  if (model == nullptr || model->kind != Value::Kind::kMap) {
+    throw input_error(source + ": has no map \"model\", which holds \"model_config\"");
+  }
+  // The rest of a training file may lean on names that only its other parts need: left unresolved.
+  Value head;
+  head.kind = Value::Kind::kMap;
+  for (const char* key : {"name", "pretrained_model_name", "model_config"}) {
+    const Value* found = model->find(key);
+    if (found != nullptr) head.members.emplace_back(key, interpolation.resolve(*found));
+  }
+  Fields fields(head, source + ": model");
+  const std::string base = fields.text("pretrained_model_name", kPretrainedName);
+  if (base != kPretrainedName) {
+    fields.refuse("pretrained_model_name", concat("is \"", printable(base), "\", only ",
+                                                  kPretrainedName, " has its sizes known here"));
+  }
+  Value empty;
+  empty.kind = Value::Kind::kMap;
+  const Value* stated = fields.value("model_config");
+  const bool plain_bert = fields.text("name", "") == "hf_bert";
+  ModelConfig config = read_config(stated == nullptr ? empty : *stated, source, plain_bert);
+  // The research code pads the vocabulary of the plain BERT that it trains, too.
+  if (config.family == Family::kBert) config.vocab_size = round_up(config.vocab_size, 8);
+  return config;
+}
+
+bool is_yaml(const fs::path& path) {
+  return path.extension() == ".yaml" || path.extension() == ".yml";
+}
+
+std::vector<fs::path> yaml_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (is_yaml(entry.path())) files.push_back(entry.path());
+  }
+  return files;
+}
+
 }  // namespace
 
 ModelConfig load_model_config(const std::string& path) {
   const std::string text = read_text_file(path, kMaxConfigBytes);
-  return read_config(parse_json(text, path), path);
+  if (is_yaml(path)) return read_yaml_config(text, path);
+  return read_config(parse_json(text, path), path, false);
+}
+
+std::string find_config(const std::string& folder_or_file) {
+  const fs::path path(folder_or_file);
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) throw input_error(folder_or_file + ": no such file or folder");
+  const bool is_folder = fs::is_directory(path, ignored);
+  if (!is_folder && (is_yaml(path) || path.filename() == kConfigName)) return folder_or_file;
+  const fs::path folder = is_folder ? path : path.parent_path();
+  if (fs::exists(folder / kConfigName, ignored)) return (folder / kConfigName).string();
+  const auto files = yaml_files(folder.empty() ? "." : folder);
+  if (files.size() == 1) return files[0].string();
+  const std::string where = folder.empty() ? "." : folder.string();
+  throw input_error(files.empty()
+                        ? concat(where, ": holds no ", kConfigName, " and no YAML file")
+                        : concat(where, ": holds no ", kConfigName, " and ", files.size(),
+                                 " YAML files: name the one that the model was trained with"));
 }
 
 }  // namespace m2

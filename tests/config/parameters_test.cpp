@@ -2,15 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <set>
 
 #include "config/golden.h"
 #include "config/load_config.h"
+#include "config/presets.h"
 
 namespace m2 {
 namespace {
@@ -18,30 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-// Names and shapes in a safetensors file: 8 bytes of header length, then the header, JSON.
-Shapes shapes_in_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  uint64_t size = 0;
-  char bytes[sizeof size];
-  in.read(bytes, sizeof size);
-  std::memcpy(&size, bytes, sizeof size);
-  std::string header(size, ' ');
-  in.read(header.data(), static_cast<std::streamsize>(size));
-  Shapes shapes;
-  const auto parsed = nlohmann::json::parse(header);
-  for (const auto& [name, entry] : parsed.items()) {
-    if (name != "__metadata__") shapes[name] = entry.at("shape").get<std::vector<int64_t>>();
-  }
-  return shapes;
-}
-
 TEST(Parameters, NamesAndShapesEqualTheGoldenFiles) {
   const auto folders = golden_folders();
   if (folders.empty()) GTEST_SKIP() << "no golden folder with a config.json";
   for (const fs::path& folder : folders) {
     SCOPED_TRACE(folder.filename().string());
     const ModelConfig config = load_model_config((folder / "config.json").string());
-    Shapes expected = shapes_in_file(folder / "model.safetensors");
+    Shapes expected = GoldenTensors(folder / "model.safetensors").shapes();
     expected.erase("bert.embeddings.position_ids");  // a constant of the research code, no weight
     Shapes listed;
     for (const Parameter& parameter : parameters(config, {.classifier = true})) {
@@ -49,6 +30,79 @@ TEST(Parameters, NamesAndShapesEqualTheGoldenFiles) {
     }
     EXPECT_EQ(listed, expected);
   }
+}
+
+std::map<std::string, Parameter> by_name(const ModelConfig& config) {
+  std::map<std::string, Parameter> result;
+  for (const Parameter& parameter : parameters(config, {.classifier = true, .mlm_head = true})) {
+    EXPECT_TRUE(result.emplace(parameter.name, parameter).second) << parameter.name;
+  }
+  return result;
+}
+
+TEST(Parameters, TiedOnesFollowTheirOwners) {
+  for (const Preset& known : kPresets) {
+    std::set<std::string> owners;
+    for (const Parameter& parameter :
+         parameters(preset(known.name, 64), {.classifier = true, .mlm_head = true})) {
+      if (parameter.tied_to.empty()) {
+        owners.insert(parameter.name);
+      } else {
+        EXPECT_TRUE(owners.contains(parameter.tied_to)) << parameter.name;
+        EXPECT_TRUE(parameter.optional) << parameter.name;
+      }
+    }
+  }
+}
+
+TEST(Parameters, WhatTrainsAndWhatIsTied) {
+  auto list = by_name(preset("m2-bert-80M", 2048));
+  const std::string filter = "bert.encoder.layer.3.attention.filter_fn2.";
+  EXPECT_FALSE(list.at(filter + "pos_emb.t").trainable);
+  EXPECT_FALSE(list.at(filter + "modulation.deltas").trainable);
+  EXPECT_TRUE(list.at(filter + "pos_emb.z").trainable);
+  EXPECT_TRUE(list.at(filter + "bias").trainable);
+  EXPECT_EQ(list.at(filter + "implicit_filter.1.freq").tied_to, "");
+  for (const char* tied : {"implicit_filter.3", "implicit_filter.5", "implicit_filter_rev.1",
+                           "implicit_filter_rev.3", "implicit_filter_rev.5"}) {
+    EXPECT_EQ(list.at(filter + tied + ".freq").tied_to, filter + "implicit_filter.1.freq");
+  }
+  EXPECT_EQ(list.at("cls.predictions.decoder.weight").tied_to,
+            "bert.embeddings.word_embeddings.weight");
+  EXPECT_TRUE(list.at("bert.pooler.dense.weight").optional);
+  EXPECT_FALSE(list.at(filter + "bias").optional);
+  EXPECT_EQ(list.at(filter + "pos_emb.z").length_axis, 1);
+  EXPECT_EQ(list.at("bert.embeddings.position_embeddings.weight").length_axis, 0);
+  EXPECT_EQ(list.at("bert.embeddings.position_embeddings.weight").part, Part::kPositions);
+}
+
+// BERT's own names, written out as transformers has them.
+TEST(Parameters, PlainBert) {
+  ModelConfig config = preset("bert-base", 512);
+  config.num_hidden_layers = 1;
+  const std::vector<int64_t> wide{3072, 768}, square{768, 768}, row{768};
+  Shapes expected = {{"bert.embeddings.word_embeddings.weight", {30522, 768}},
+                     {"bert.embeddings.position_embeddings.weight", {512, 768}},
+                     {"bert.embeddings.token_type_embeddings.weight", {2, 768}},
+                     {"bert.embeddings.LayerNorm.weight", row},
+                     {"bert.embeddings.LayerNorm.bias", row},
+                     {"bert.pooler.dense.weight", square},
+                     {"bert.pooler.dense.bias", row},
+                     {"bert.encoder.layer.0.intermediate.dense.weight", wide},
+                     {"bert.encoder.layer.0.intermediate.dense.bias", {3072}},
+                     {"bert.encoder.layer.0.output.dense.weight", {768, 3072}},
+                     {"bert.encoder.layer.0.output.dense.bias", row},
+                     {"bert.encoder.layer.0.output.LayerNorm.weight", row},
+                     {"bert.encoder.layer.0.output.LayerNorm.bias", row},
+                     {"bert.encoder.layer.0.attention.output.LayerNorm.weight", row},
+                     {"bert.encoder.layer.0.attention.output.LayerNorm.bias", row}};
+  for (const char* dense : {"self.query", "self.key", "self.value", "output.dense"}) {
+    expected[std::string("bert.encoder.layer.0.attention.") + dense + ".weight"] = square;
+    expected[std::string("bert.encoder.layer.0.attention.") + dense + ".bias"] = row;
+  }
+  Shapes listed;
+  for (const Parameter& parameter : parameters(config)) listed[parameter.name] = parameter.shape;
+  EXPECT_EQ(listed, expected);
 }
 
 }  // namespace
