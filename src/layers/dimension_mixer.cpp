@@ -1,0 +1,49 @@
+#include "layers/dimension_mixer.h"
+
+#include "kernels/gelu_gate.h"
+
+namespace m2 {
+namespace {
+
+size_t blocks_of(const ModelConfig& config) {
+  return config.use_monarch_mlp ? static_cast<size_t>(config.monarch_mlp_nblocks) : 1;
+}
+
+Linear make_linear(const Weights& weights, const std::string& name, size_t in, size_t out) {
+  const size_t blocks = blocks_of(weights.config());
+  const FloatTensor weight = weights.get(name + ".weight");
+  const FloatTensor bias =
+      weights.has(name + ".bias") ? weights.get(name + ".bias") : FloatTensor();
+  return Linear::block_diagonal(blocks, in, out,
+                                {tile_stride(in, blocks), tile_stride(out, blocks)}, weight.data(),
+                                bias.data());
+}
+
+}  // namespace
+
+size_t DimensionMixer::row_stride(const ModelConfig& config) {
+  return tile_stride(static_cast<size_t>(config.hidden_size), blocks_of(config));
+}
+
+DimensionMixer::DimensionMixer(const Weights& weights, const std::string& prefix)
+    : gated_(weights.config().use_glu_mlp),
+      width_(static_cast<size_t>(weights.config().intermediate_size)),
+      norm_(weights.get(prefix + ".layernorm.weight").values(),
+            weights.get(prefix + ".layernorm.bias").values(), weights.config().layer_norm_eps) {
+  const size_t hidden = static_cast<size_t>(weights.config().hidden_size);
+  gated_layers_ =
+      make_linear(weights, prefix + ".gated_layers", hidden, gated_ ? 2 * width_ : width_);
+  wo_ = make_linear(weights, prefix + ".wo", width_, hidden);
+}
+
+void DimensionMixer::apply(size_t rows, const float* x, WorkerScratch& scratch, float* out) const {
+  float* hidden = room(scratch.hidden, kLongTile * gated_layers_.out_stride());
+  float* gated = room(scratch.gated, kLongTile * wo_.in_stride());
+  float* mixed = room(scratch.projection, kLongTile * wo_.out_stride());
+  gated_layers_.apply(rows, x, hidden);
+  gelu_gate({rows, width_, gated_layers_.out_stride(), wo_.in_stride(), gated_, hidden, gated});
+  wo_.apply(rows, gated, mixed);
+  norm_.apply(rows, wo_.out_stride(), mixed, x, out);
+}
+
+}  // namespace m2

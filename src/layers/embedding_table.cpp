@@ -1,0 +1,46 @@
+#include "layers/embedding_table.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace m2 {
+namespace {
+
+const char kPosition[] = "bert.embeddings.position_embeddings.weight";
+
+}  // namespace
+
+EmbeddingTable::EmbeddingTable(const Weights& weights)
+    : channels_(static_cast<size_t>(weights.config().hidden_size)),
+      word_(weights.get("bert.embeddings.word_embeddings.weight")),
+      type_(weights.get("bert.embeddings.token_type_embeddings.weight")),
+      has_positions_(weights.config().use_positional_encodings),
+      norm_(weights.get("bert.embeddings.LayerNorm.weight").values(),
+            weights.get("bert.embeddings.LayerNorm.bias").values(),
+            weights.config().layer_norm_eps) {
+  words_ = word_.values().size() / channels_;
+  types_ = type_.values().size() / channels_;
+  if (has_positions_) position_ = weights.get(kPosition);
+  // Looked up row by row: what the check for NaN has read need not stay.
+  word_.release_pages();
+  position_.release_pages();
+}
+
+void EmbeddingTable::embed_tile(std::span<const int32_t> ids, std::span<const int32_t> types,
+                                size_t first, size_t rows, size_t stride, float* out) const {
+  M2_CHECK(ids.size() == types.size() && ids.size() <= rows);
+  std::fill(out, out + rows * stride, 0.0f);
+  for (size_t row = 0; row < ids.size(); ++row) {
+    const float* word = word_.data() + static_cast<size_t>(ids[row]) * channels_;
+    const float* type = type_.data() + static_cast<size_t>(types[row]) * channels_;
+    float* sum = out + row * stride;
+    for (size_t c = 0; c < channels_; ++c) sum[c] = word[c] + type[c];
+    if (!has_positions_) continue;
+    const float* position = position_.data() + (first + row) * channels_;
+    for (size_t c = 0; c < channels_; ++c) sum[c] += position[c];
+  }
+  norm_.apply(rows, stride, out, nullptr, out);
+}
+
+}  // namespace m2

@@ -1,0 +1,154 @@
+#include "layers/filter_spectra.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "kernels/hyena_filter.h"
+#include "kernels/layout.h"
+#include "kernels/long_conv.h"
+
+namespace m2 {
+namespace {
+
+constexpr size_t kPanelBlocks = kFilterPanel / kChannelBlock;
+
+// Networks of one filter in features_: k at 0, k_rev at 1.
+size_t row_tiles_of(size_t taps) {
+  return round_up(taps, kLongTile) / kLongTile;
+}
+
+}  // namespace
+
+void SpectrumMaker::make_features(const HyenaFilter& filter, size_t taps, Executor& executor,
+                                  size_t first_network) {
+  const size_t tiles = row_tiles_of(taps), count = filter.networks().size();
+  executor.parallel_for(count * tiles, [&](size_t index, int worker) {
+    const size_t network = index / tiles, tile = index % tiles;
+    const FilterNetwork& net = filter.networks()[network];
+    const size_t floats = kLongTile * net.scratch_stride();
+    WorkerScratch& scratch = workers_[static_cast<size_t>(worker)];
+    float* out = room(scratch.output, floats);
+    net.features(filter.z(), tile * kLongTile, room(scratch.input, floats), out);
+    const size_t stride = net.order_stride();
+    std::copy_n(out, kLongTile * stride,
+                features_.data() + ((first_network + network) * tiles + tile) * kLongTile * stride);
+  });
+}
+
+void SpectrumMaker::make_panel(const HyenaFilter& filter, size_t panel, size_t taps,
+                               const FftPlan& plan, Executor& executor, size_t first_network,
+                               float* kernels) {
+  const size_t tiles = row_tiles_of(taps), count = filter.networks().size();
+  const size_t kernel_floats = plan.points * kChannelBlock;
+  // What no tap reaches is zero: between the ends of both directions.
+  for (size_t block = 0; block < kPanelBlocks; ++block) {
+    float* kernel = kernels + block * kernel_floats;
+    const size_t end = count == 2 ? plan.points - taps : plan.points;
+    std::fill(kernel + taps * kChannelBlock, kernel + end * kChannelBlock, 0.0f);
+  }
+  executor.parallel_for(count * tiles, [&](size_t index, int worker) {
+    const size_t network = index / tiles, first = index % tiles * kLongTile;
+    const FilterNetwork& net = filter.networks()[network];
+    float* tile = room(workers_[static_cast<size_t>(worker)].output, kLongTile * kFilterPanel);
+    net.panel(panel,
+              features_.data() +
+                  ((first_network + network) * tiles * kLongTile + first) * net.order_stride(),
+              tile);
+    for (size_t block = 0; block < kPanelBlocks; ++block) {
+      DecayBlock decay;
+      decay.rows = std::min(kLongTile, taps - first);
+      decay.tile_stride = kFilterPanel;
+      decay.taps = tile + block * kChannelBlock;
+      decay.time = filter.time().data() + first;
+      decay.delta = filter.delta() + panel * kFilterPanel + block * kChannelBlock;
+      const size_t place = network == 0 ? first : plan.points - 1 - first;
+      decay.kernel = kernels + block * kernel_floats + place * kChannelBlock;
+      decay.kernel_step = static_cast<ptrdiff_t>(kChannelBlock) * (network == 0 ? 1 : -1);
+      filter_decay(decay);
+    }
+  });
+  for (size_t block = 0; block < kPanelBlocks; ++block) {
+    const float* bias = filter.bias() + panel * kFilterPanel + block * kChannelBlock;
+    float* tap0 = kernels + block * kernel_floats;
+    for (size_t c = 0; c < kChannelBlock; ++c) tap0[c] += bias[c];
+  }
+}
+
+void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executor& executor,
+                         Spectra& out) {
+  const HyenaFilter& gated = *filters.gated;
+  const size_t blocks = channel_blocks(gated.channels());
+  const size_t taps = std::min(plan.points / 2, gated.longest());
+  const size_t networks = gated.networks().size();
+  const size_t filter_count = filters.residual == nullptr ? 1 : 2;
+  const size_t panel_floats = kPanelBlocks * plan.points * kChannelBlock;
+  workers_.resize(static_cast<size_t>(executor.workers()));
+  room(features_, filter_count * networks * row_tiles_of(taps) * kLongTile *
+                      gated.networks()[0].order_stride());
+  float* kernels = room(kernels_, filter_count * panel_floats);
+  out.resize(blocks * plan.spectrum_floats());
+
+  make_features(gated, taps, executor, 0);
+  if (filters.residual != nullptr) make_features(*filters.residual, taps, executor, networks);
+  for (size_t panel = 0; panel < gated.panels(); ++panel) {
+    make_panel(gated, panel, taps, plan, executor, 0, kernels);
+    if (filters.residual != nullptr) {
+      make_panel(*filters.residual, panel, taps, plan, executor, networks, kernels + panel_floats);
+    }
+    const size_t first_block = panel * kPanelBlocks;
+    const size_t count = std::min(kPanelBlocks, blocks - first_block);
+    executor.parallel_for(count, [&](size_t block, int worker) {
+      const float* kernel = kernels + block * plan.points * kChannelBlock;
+      LongConvSpectrum request;
+      request.plan = &plan;
+      request.kernel1 = kernel;
+      request.kernel2 = filters.residual == nullptr ? nullptr : kernel + panel_floats;
+      request.spectrum = out.data() + (first_block + block) * plan.spectrum_floats();
+      request.work = room(workers_[static_cast<size_t>(worker)].transform, plan.workspace_floats());
+      long_conv_spectrum(request);
+    });
+  }
+}
+
+size_t SpectrumMaker::bytes() const {
+  size_t total = features_.capacity_bytes() + kernels_.capacity_bytes();
+  for (const WorkerScratch& worker : workers_) {
+    total += worker.input.capacity_bytes() + worker.output.capacity_bytes() +
+             worker.transform.capacity_bytes();
+  }
+  return total;
+}
+
+bool SpectrumStore::make_room(size_t points, size_t bytes) {
+  if (bytes > budget_) return false;
+  while (kept_bytes_ + bytes > budget_) {
+    const auto largest = std::prev(kept_.end());
+    if (largest->first.first <= points) return false;
+    kept_bytes_ -= largest->second.size() * sizeof(float);
+    kept_.erase(largest);
+  }
+  return true;
+}
+
+const Spectra& SpectrumStore::get(size_t layer, const FilterPair& filters, const FftPlan& plan,
+                                  Executor& executor) {
+  const auto key = std::make_pair(plan.points, layer);
+  if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
+  ++made_;
+  const size_t bytes =
+      channel_blocks(filters.gated->channels()) * plan.spectrum_floats() * sizeof(float);
+  if (!make_room(plan.points, bytes)) {
+    maker_.make(filters, plan, executor, unkept_);
+    return unkept_;
+  }
+  Spectra& spectra = kept_[key];
+  maker_.make(filters, plan, executor, spectra);
+  kept_bytes_ += bytes;
+  return spectra;
+}
+
+size_t SpectrumStore::bytes() const {
+  return kept_bytes_ + unkept_.capacity_bytes() + maker_.bytes();
+}
+
+}  // namespace m2

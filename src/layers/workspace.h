@@ -1,0 +1,31 @@
+// Scratch memory of a forward pass: allocated at the first text of its size, kept for the next.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "ops/row_tiles.h"
+
+namespace m2 {
+
+// What one worker needs for one tile or one channel block at a time.
+struct WorkerScratch {
+  AlignedBuffer<float> input, projection, hidden, gated, output;  // row tiles
+  AlignedBuffer<float> transform;                                 // of the long convolution
+};
+
+struct Workspace {
+  std::vector<WorkerScratch> workers;
+  Activations projections;  // x1, x2 and v of a layer; x1's place takes the mixer's result
+
+  size_t bytes() const;
+};
+
+// The buffer with room for `count` floats.
+inline float* room(AlignedBuffer<float>& buffer, size_t count) {
+  if (buffer.size() < count) buffer.resize(count);
+  return buffer.data();
+}
+
+}  // namespace m2

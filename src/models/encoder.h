@@ -1,0 +1,55 @@
+// models: assembly of layers into encoders, and their heads. Uses layers and what lies below.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/threads.h"
+#include "layers/filter_spectra.h"
+#include "layers/weights.h"
+#include "layers/workspace.h"
+#include "ops/row_tiles.h"
+
+namespace m2 {
+
+// One text as the model sees it. All three have the same length, at least 1 and at most the
+// model's; the mask is 1 where a token counts.
+struct TokenSpan {
+  std::span<const int32_t> ids, types, mask;
+};
+
+// What a forward pass works with; kept by the caller from one pass to the next.
+struct ForwardContext {
+  Executor& executor;
+  Workspace& workspace;
+  SpectrumStore& spectra;
+  // Called between layers with the number of layers done; may throw to stop the pass.
+  std::function<void(int layers_done)> on_layer;
+};
+
+// A model from ids to hidden states. Thread-safe: a pass changes its context alone.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  virtual const ModelConfig& config() const = 0;
+
+  // Hidden states after `layers` layers (the embedding layer alone for 0) of the texts that `rows`
+  // was made from, hidden_size channels, in `hidden`.
+  virtual void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
+                       ForwardContext& context, Activations& hidden) const = 0;
+
+  // Bytes of weights held in memory, and of the spectra that one layer needs at `length`; 0 where a
+  // family has none.
+  virtual size_t weight_bytes() const = 0;
+  virtual size_t spectrum_bytes(size_t length) const = 0;
+};
+
+// The encoder of the configuration's family. Throws Error(kInput) for weights that do not fit it
+// and for a family that is not built yet.
+std::unique_ptr<Encoder> make_encoder(const Weights& weights);
+
+}  // namespace m2

@@ -1,0 +1,84 @@
+#include "models/m2_bert.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "kernels/layout.h"
+
+namespace m2 {
+
+M2Bert::M2Bert(const Weights& weights)
+    : config_(weights.config()),
+      blocks_(channel_blocks(static_cast<size_t>(config_.hidden_size))),
+      stride_(blocks_ * kChannelBlock),
+      row_stride_(DimensionMixer::row_stride(config_)),
+      embeddings_(weights) {
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
+    const std::string prefix = concat("bert.encoder.layer.", i);
+    layers_.push_back({SequenceMixer(weights, prefix + ".attention", row_stride_),
+                       DimensionMixer(weights, prefix + ".mlp")});
+  }
+}
+
+void M2Bert::embed(std::span<const TokenSpan> texts, const RowTiles& rows, ForwardContext& context,
+                   Activations& hidden) const {
+  hidden.resize(rows, static_cast<size_t>(config_.hidden_size));
+  context.executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
+    const Tile& tile = rows.tiles()[index];
+    const TextRows& text = rows.texts()[tile.text];
+    const size_t count = std::min(text.tile_rows, text.length - tile.row);
+    float* out =
+        room(context.workspace.workers[static_cast<size_t>(worker)].output, kLongTile * stride_);
+    embeddings_.embed_tile(texts[tile.text].ids.subspan(tile.row, count),
+                           texts[tile.text].types.subspan(tile.row, count), tile.row,
+                           text.tile_rows, stride_, out);
+    hidden.scatter(text, tile.row, 0, blocks_, out, stride_);
+  });
+}
+
+void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
+                 Activations& hidden) const {
+  const SequenceMixer& sequence_mixer = layers_[layer].sequence_mixer;
+  const DimensionMixer& dimension_mixer = layers_[layer].dimension_mixer;
+  Workspace& workspace = context.workspace;
+  sequence_mixer.project_input(rows, hidden, context.executor, workspace);
+  sequence_mixer.convolve(rows, hidden, layer, context.spectra, context.executor, workspace);
+  // The rest is a chain of its own for each tile: what is between stays in the cache.
+  context.executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
+    const Tile& tile = rows.tiles()[index];
+    const TextRows& text = rows.texts()[tile.text];
+    WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
+    float* x = room(scratch.output, kLongTile * row_stride_);
+    sequence_mixer.project_output(text, tile.row, scratch, workspace.projections, x);
+    dimension_mixer.apply(text.tile_rows, x, scratch, x);
+    hidden.scatter(text, tile.row, 0, blocks_, x, row_stride_);
+  });
+}
+
+void M2Bert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
+                     ForwardContext& context, Activations& hidden) const {
+  M2_CHECK(texts.size() == rows.texts().size());
+  M2_CHECK(layers >= 0 && static_cast<size_t>(layers) <= layers_.size());
+  context.workspace.workers.resize(static_cast<size_t>(context.executor.workers()));
+  embed(texts, rows, context, hidden);
+  for (int layer = 0; layer < layers; ++layer) {
+    if (context.on_layer) context.on_layer(layer);
+    mix(static_cast<size_t>(layer), rows, context, hidden);
+  }
+}
+
+size_t M2Bert::weight_bytes() const {
+  size_t bytes = 0;
+  for (const Layer& layer : layers_) {
+    bytes += layer.sequence_mixer.packed_bytes() + layer.dimension_mixer.packed_bytes();
+  }
+  return bytes;
+}
+
+size_t M2Bert::spectrum_bytes(size_t length) const {
+  return blocks_ * fft_plan(transform_size(2 * length))->spectrum_floats() * sizeof(float);
+}
+
+}  // namespace m2

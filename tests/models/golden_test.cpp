@@ -1,0 +1,220 @@
+// Every encoder case of the golden folders, array by array, against the published code's numbers.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "checkpoint/npy.h"
+#include "checkpoint/tensor_file.h"
+#include "config/load_config.h"
+#include "core/text.h"
+#include "kernels/hyena_filter.h"
+#include "kernels/isa.h"
+#include "kernels/layout.h"
+#include "models/heads.h"
+#include "models/m2_bert.h"
+
+namespace m2 {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The goldens' own bound: float32 PyTorch stays within 2e-6 of these float64 numbers, so 1e-5
+// leaves room for another order of summation and for nothing else.
+constexpr double kBound = 1e-5;
+
+struct Case {
+  std::string folder, weights;
+};
+
+// The committed cases are always there; the others where ../shared is.
+std::vector<Case> find_cases() {
+  std::vector<Case> cases;
+  std::set<std::string> seen;
+  for (const char* root : {M2_SOURCE_DIR "/tests/golden", M2_SOURCE_DIR "/../shared/golden"}) {
+    if (!fs::is_directory(root)) continue;
+    for (const auto& entry : fs::directory_iterator(root)) {
+      const std::string name = entry.path().filename();
+      if (!name.starts_with("m2_bert") || !fs::exists(entry.path() / "pooled.npy")) continue;
+      if (!seen.insert(name).second) continue;
+      cases.push_back({entry.path(), "model.safetensors"});
+      if (fs::exists(entry.path() / "pytorch_model.bin")) {
+        cases.push_back({entry.path(), "pytorch_model.bin"});
+      }
+    }
+  }
+  return cases;
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  return fs::path(info.param.folder).filename().string() +
+         (info.param.weights.ends_with(".bin") ? "_bin" : "");
+}
+
+std::vector<double> read_floats(const std::string& path) {
+  const NpyFile file(path);
+  const TensorView& view = file.tensor();
+  std::vector<float> values(static_cast<size_t>(view.elements()));
+  widen_to_float(view.dtype, view.data, values);
+  return {values.begin(), values.end()};
+}
+
+std::vector<int32_t> read_ids(const std::string& path) {
+  const NpyFile file(path);
+  const int64_t* data = static_cast<const int64_t*>(file.tensor().data);
+  return {data, data + file.tensor().elements()};
+}
+
+double relative_error(const std::vector<float>& found, const std::vector<double>& expected) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    difference += (found[i] - expected[i]) * (found[i] - expected[i]);
+    norm += expected[i] * expected[i];
+  }
+  return found.size() == expected.size() ? std::sqrt(difference / norm) : HUGE_VAL;
+}
+
+class GoldenTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    const std::string& folder = GetParam().folder;
+    ModelConfig config = load_model_config(folder + "/config.json");
+    Weights weights(config, open_tensor_file(folder + "/" + GetParam().weights));
+    model_ = std::make_unique<M2Bert>(weights);
+    pooler_ = Pooler::load(weights);
+    classifier_ = Classifier::load(weights);
+    ids_ = read_ids(path("input_ids.npy"));
+    types_ = read_ids(path("token_type_ids.npy"));
+    mask_ = read_ids(path("attention_mask.npy"));
+    const NpyFile file(path("input_ids.npy"));
+    texts_ = static_cast<size_t>(file.tensor().shape[0]);
+    length_ = static_cast<size_t>(file.tensor().shape[1]);
+    channels_ = static_cast<size_t>(config.hidden_size);
+  }
+
+  std::string path(const std::string& name) const { return GetParam().folder + "/" + name; }
+
+  // Hidden states after `layers` layers, [texts][length][channels].
+  std::vector<float> hidden_states(int layers, Activations& hidden) {
+    std::vector<TokenSpan> spans;
+    for (size_t i = 0; i < texts_; ++i) {
+      const auto part = [&](const std::vector<int32_t>& all) {
+        return std::span<const int32_t>(all).subspan(i * length_, length_);
+      };
+      spans.push_back({part(ids_), part(types_), part(mask_)});
+    }
+    ForwardContext context = {pool_, workspace_, spectra_, {}};
+    model_->forward(spans, rows(), layers, context, hidden);
+    std::vector<float> values(texts_ * length_ * channels_);
+    for (size_t i = 0; i < texts_ * length_; ++i) {
+      copy_row(hidden, rows().texts()[i / length_], i % length_,
+               std::span(values).subspan(i * channels_, channels_));
+    }
+    return values;
+  }
+
+  const RowTiles& rows() {
+    if (!rows_) rows_.emplace(std::vector<size_t>(texts_, length_));
+    return *rows_;
+  }
+
+  std::vector<float> pooled(const Activations& hidden) {
+    std::vector<float> out(texts_ * channels_), x(channels_);
+    for (size_t i = 0; i < texts_; ++i) {
+      if (model_->config().pool_all) {
+        mean_rows(hidden, rows().texts()[i],
+                  std::span<const int32_t>(mask_).subspan(i * length_, length_), x);
+      } else {
+        copy_row(hidden, rows().texts()[i], 0, x);
+      }
+      pooler_->apply(x, std::span(out).subspan(i * channels_, channels_));
+    }
+    return out;
+  }
+
+  ThreadPool pool_{2};
+  Workspace workspace_;
+  SpectrumStore spectra_{size_t{1} << 30};
+  std::unique_ptr<M2Bert> model_;
+  std::optional<Pooler> pooler_;
+  std::optional<Classifier> classifier_;
+  std::vector<int32_t> ids_, types_, mask_;
+  size_t texts_ = 0, length_ = 0, channels_ = 0;
+  std::optional<RowTiles> rows_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenTest, testing::ValuesIn(find_cases()), case_name);
+
+TEST_P(GoldenTest, EachArrayIsWithinTheBound) {
+  Activations hidden;
+  EXPECT_LT(relative_error(hidden_states(0, hidden), read_floats(path("embeddings.npy"))), kBound);
+  for (int layer = 1; fs::exists(path(concat("hidden_", layer, ".npy"))); ++layer) {
+    const auto expected = read_floats(path(concat("hidden_", layer, ".npy")));
+    EXPECT_LT(relative_error(hidden_states(layer, hidden), expected), kBound) << layer;
+  }
+  const std::vector<float> vectors = pooled(hidden);
+  EXPECT_LT(relative_error(vectors, read_floats(path("pooled.npy"))), kBound);
+  std::vector<float> logits(texts_ * classifier_->labels());
+  for (size_t i = 0; i < texts_; ++i) {
+    classifier_->apply(std::span(vectors).subspan(i * channels_, channels_),
+                       std::span(logits).subspan(i * classifier_->labels(), classifier_->labels()));
+  }
+  EXPECT_LT(relative_error(logits, read_floats(path("logits.npy"))), kBound);
+  EXPECT_EQ(dispatched_isa(), current_isa());
+}
+
+// Taps [0, length) of one direction of layer 0's first filter, as the spectra are made of them.
+std::vector<float> filter_taps(const HyenaFilter& filter, size_t network, size_t length) {
+  const FilterNetwork& net = filter.networks()[network];
+  const size_t channels = filter.channels(), scratch_floats = kLongTile * net.scratch_stride();
+  AlignedBuffer<float> scratch(scratch_floats), features(scratch_floats);
+  AlignedBuffer<float> tile(kLongTile * kFilterPanel), kernel(kLongTile * kChannelBlock);
+  std::vector<float> taps(length * channels);
+  for (size_t first = 0; first < length; first += kLongTile) {
+    net.features(filter.z(), first, scratch.data(), features.data());
+    net.panel(0, features.data(), tile.data());
+    const size_t rows = std::min(kLongTile, length - first);
+    for (size_t c = 0; c < channels; c += kChannelBlock) {
+      filter_decay({rows, kFilterPanel, tile.data() + c, filter.time().data() + first,
+                    filter.delta() + c, kernel.data(), kChannelBlock});
+      for (size_t i = 0; i < rows * kChannelBlock; ++i) {
+        const size_t channel = c + i % kChannelBlock;
+        if (channel < channels) {
+          taps[(first + i / kChannelBlock) * channels + channel] = kernel[i];
+        }
+      }
+    }
+  }
+  return taps;
+}
+
+TEST_P(GoldenTest, FilterTapsAreWithinTheBound) {
+  const HyenaFilter& filter = model_->layers()[0].sequence_mixer.gated_filter();
+  const auto forward = read_floats(path("layer0_filter_fwd.npy"));
+  EXPECT_LT(relative_error(filter_taps(filter, 0, length_), forward), kBound);
+  if (!model_->config().bidirectional) return;
+  EXPECT_LT(
+      relative_error(filter_taps(filter, 1, length_), read_floats(path("layer0_filter_rev.npy"))),
+      kBound);
+}
+
+TEST_P(GoldenTest, AChangedTokenFails) {
+  ids_[length_ / 2] += 1;
+  Activations hidden;
+  const int layers = static_cast<int>(model_->config().num_hidden_layers);
+  const auto expected = read_floats(path(concat("hidden_", layers, ".npy")));
+  EXPECT_GT(relative_error(hidden_states(layers, hidden), expected), 10 * kBound);
+}
+
+TEST_P(GoldenTest, SpectraMadeAgainGiveTheSameBits) {
+  Activations kept, made;
+  const int layers = static_cast<int>(model_->config().num_hidden_layers);
+  const auto expected = hidden_states(layers, kept);
+  spectra_ = SpectrumStore(0);
+  EXPECT_EQ(hidden_states(layers, made), expected);
+  EXPECT_EQ(spectra_.kept_bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace m2
