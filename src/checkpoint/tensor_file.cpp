@@ -18,11 +18,11 @@ Content content_of(const std::string& path) {
   const auto bytes = file.bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.empty()) return Content::kEmpty;
+  // First: the header's length, which comes before the brace, may have any bytes.
+  if (text.size() > 8 && text[8] == '{') return Content::kSafetensors;
   if (text.starts_with("PK") || text.starts_with('\x80')) return Content::kTorch;
   if (text.starts_with("version https://git-lfs")) return Content::kLfsPointer;
-  if (path.ends_with(".safetensors") || (text.size() > 8 && text[8] == '{')) {
-    return Content::kSafetensors;
-  }
+  if (path.ends_with(".safetensors")) return Content::kSafetensors;
   return Content::kUnknown;
 }
 
