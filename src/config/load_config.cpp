@@ -190,7 +190,10 @@ std::vector<fs::path> yaml_files(const fs::path& folder) {
 }  // namespace
 
 ModelConfig load_model_config(const std::string& path) {
-  const std::string text = read_text_file(path, kMaxConfigBytes);
+  return parse_model_config(read_text_file(path, kMaxConfigBytes), path);
+}
+
+ModelConfig parse_model_config(const std::string& text, const std::string& path) {
   if (is_yaml(path)) return read_yaml_config(text, path);
   return read_config(parse_json(text, path), path, false);
 }

@@ -25,6 +25,9 @@ namespace m2 {
 // (sequence_token_planting, attention_pooling, use_flash_mm, other activations or positions).
 ModelConfig load_model_config(const std::string& path);
 
+// The same from the contents of that file.
+ModelConfig parse_model_config(const std::string& text, const std::string& path);
+
 // The configuration file of a model: config.json in the folder, or beside the file; where there is
 // none, the folder's only YAML file. A path that is itself such a file is returned. Throws
 // Error(kInput) that names what was looked for.

@@ -1,7 +1,6 @@
 #include "config/model_config.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.h"
 #include "core/text.h"

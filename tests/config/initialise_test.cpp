@@ -90,7 +90,8 @@ TEST(Initialise, UnevenBlocksCountThePaddedInputs) {
 }
 
 TEST(Initialise, ConstantsAndThePadRow) {
-  const ModelConfig config = preset("m2-bert-80M", 128);
+  ModelConfig config = preset("m2-bert-80M", 128);
+  config.vocab_size = 1001;
   for (const float x : values(config, kLayer + "attention.in_linear.bias")) EXPECT_EQ(x, 0);
   for (const float x : values(config, kLayer + "mlp.layernorm.weight")) EXPECT_EQ(x, 1);
   const std::string filter = kLayer + "attention.filter_fn.implicit_filter";
