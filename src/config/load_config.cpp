@@ -144,6 +144,22 @@ ModelConfig read_config(const Value& map, const std::string& source, bool plain_
   return config;
 }
 
+// The members of model_config, resolved. num_labels may name a key that the file lacks: in the
+// research code a script fills it in, and no model but a classifier has any use for it.
+Value resolve_model_config(const Value& stated, Interpolation& interpolation) {
+  if (stated.kind != Value::Kind::kMap) return interpolation.resolve(stated);
+  Value result;
+  result.kind = Value::Kind::kMap;
+  for (const auto& [key, value] : stated.members) {
+    try {
+      result.members.emplace_back(key, interpolation.resolve(value));
+    } catch (const Error&) {
+      if (key != "num_labels") throw;
+    }
+  }
+  return result;
+}
+
 ModelConfig read_yaml_config(const std::string& text, const std::string& source) {
   const Value root = parse_yaml(text, source);
   Interpolation interpolation(root, source);
@@ -154,7 +170,7 @@ ModelConfig read_yaml_config(const std::string& text, const std::string& source)
   // The rest of a training file may lean on names that only its other parts need: left unresolved.
   Value head;
   head.kind = Value::Kind::kMap;
-  for (const char* key : {"name", "pretrained_model_name", "model_config"}) {
+  for (const char* key : {"name", "pretrained_model_name"}) {
     const Value* found = model->find(key);
     if (found != nullptr) head.members.emplace_back(key, interpolation.resolve(*found));
   }
@@ -164,11 +180,14 @@ ModelConfig read_yaml_config(const std::string& text, const std::string& source)
     fields.refuse("pretrained_model_name", concat("is \"", printable(base), "\", only ",
                                                   kPretrainedName, " has its sizes known here"));
   }
-  Value empty;
-  empty.kind = Value::Kind::kMap;
-  const Value* stated = fields.value("model_config");
+  const Value* stated = model->find("model_config");
+  Value settings;
+  settings.kind = Value::Kind::kMap;
+  if (stated != nullptr && stated->kind != Value::Kind::kNull) {
+    settings = resolve_model_config(*stated, interpolation);
+  }
   const bool plain_bert = fields.text("name", "") == "hf_bert";
-  ModelConfig config = read_config(stated == nullptr ? empty : *stated, source, plain_bert);
+  ModelConfig config = read_config(settings, source, plain_bert);
   // The research code pads the vocabulary of the plain BERT that it trains, too.
   if (config.family == Family::kBert) config.vocab_size = round_up(config.vocab_size, 8);
   return config;

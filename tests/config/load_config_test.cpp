@@ -323,6 +323,13 @@ TEST(LoadYaml, EveryTruncationAndManyFlipsLoadOrThrow) {
   expect_robust("train.yaml", kTrainingFile);
 }
 
+// The research code's scripts fill num_labels in, and one of its files leans on that.
+TEST(LoadYaml, NumberOfLabelsMayBeLeftToAScript) {
+  EXPECT_EQ(parse_model_config("model: {model_config: {num_labels: \"${num_labels}\"}}", "a.yaml")
+                .num_labels,
+            2);
+}
+
 TEST(LoadYaml, Families) {
   const ModelConfig plain = load_yaml(
       "model: {name: hf_bert, model_config: {use_glu_mlp: true, max_position_embedding: 64}}");
