@@ -112,7 +112,7 @@ Value Interpolation::resolve(const Value& value, int depth) {
   if (value.kind == Value::Kind::kText) return resolve_text(value.text, depth);
   Value result = value;
   for (Value& item : result.items) item = resolve(item, depth + 1);
-  for (auto& member : result.members) member.second = resolve(member.second, depth + 1);
+  for (ValueMember& member : result.members) member.value = resolve(member.value, depth + 1);
   return result;
 }
 

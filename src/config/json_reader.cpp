@@ -39,7 +39,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     if (!keys_.back().insert(name).second) {
       throw input_error(concat(source_, ": the key \"", printable(name), "\" appears twice"));
     }
-    open_.back()->members.emplace_back(std::move(name), Value{});
+    open_.back()->members.push_back({std::move(name), Value{}});
     return true;
   }
 
@@ -58,7 +58,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     if (open_.empty()) return root_;
     Value& parent = *open_.back();
     if (parent.kind == Value::Kind::kList) return parent.items.emplace_back();
-    return parent.members.back().second;
+    return parent.members.back().value;
   }
   bool add(Value value) {
     place() = std::move(value);

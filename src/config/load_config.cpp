@@ -152,7 +152,7 @@ Value resolve_model_config(const Value& stated, Interpolation& interpolation) {
   result.kind = Value::Kind::kMap;
   for (const auto& [key, value] : stated.members) {
     try {
-      result.members.emplace_back(key, interpolation.resolve(value));
+      result.members.push_back({key, interpolation.resolve(value)});
     } catch (const Error&) {
       if (key != "num_labels") throw;
     }
@@ -172,7 +172,7 @@ ModelConfig read_yaml_config(const std::string& text, const std::string& source)
   head.kind = Value::Kind::kMap;
   for (const char* key : {"name", "pretrained_model_name"}) {
     const Value* found = model->find(key);
-    if (found != nullptr) head.members.emplace_back(key, interpolation.resolve(*found));
+    if (found != nullptr) head.members.push_back({key, interpolation.resolve(*found)});
   }
   Fields fields(head, source + ": model");
   const std::string base = fields.text("pretrained_model_name", kPretrainedName);

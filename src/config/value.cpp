@@ -33,8 +33,8 @@ Value Value::of_text(std::string value) {
 }
 
 const Value* Value::find(const std::string& key) const {
-  for (const auto& [name, value] : members) {
-    if (name == key) return &value;
+  for (const ValueMember& member : members) {
+    if (member.key == key) return &member.value;
   }
   return nullptr;
 }

@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace m2 {
+
+struct ValueMember;
 
 struct Value {
   enum class Kind : uint8_t { kNull, kBool, kInteger, kReal, kText, kList, kMap };
@@ -16,8 +17,8 @@ struct Value {
   int64_t integer = 0;
   double real = 0;
   std::string text;
-  std::vector<Value> items;                            // kList
-  std::vector<std::pair<std::string, Value>> members;  // kMap, in the file's order, keys unique
+  std::vector<Value> items;          // kList
+  std::vector<ValueMember> members;  // kMap, in the file's order, keys unique
 
   static Value of_bool(bool value);
   static Value of_integer(int64_t value);
@@ -28,6 +29,11 @@ struct Value {
   const Value* find(const std::string& key) const;
   // For messages: `the text "abc"`, `1.5`, `a list`.
   std::string describe() const;
+};
+
+struct ValueMember {
+  std::string key;
+  Value value;
 };
 
 // Limits of the readers: a config is small and flat.

@@ -19,8 +19,9 @@ constexpr int kMaxNodes = 20000;
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, number);
   return error == std::errc() && stop == end && !text.empty();
 }
 
@@ -80,7 +81,7 @@ class Converter {
       if (!keys.insert(key).second) {
         refuse(concat("the key \"", printable(key), "\" appears twice"));
       }
-      result.members.emplace_back(key, convert(member.second, depth + 1));
+      result.members.push_back({key, convert(member.second, depth + 1)});
     }
     return result;
   }
