@@ -35,10 +35,38 @@ struct TokenList {
   }
 };
 
-int64_t count_characters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
+// Characters before a byte, in constant time: matches may overlap, so that walking from one to the
+// next could go over the same text again and again.
+class CharacterIndex {
+ public:
+  explicit CharacterIndex(std::string_view text) : text_(text) {
+    counts_.reserve(text.size() / kStride + 1);
+    uint32_t count = 0;
+    for (size_t at = 0; at < text.size(); at += kStride) {
+      counts_.push_back(count);
+      count += count_characters(at, std::min(at + kStride, text.size()));
+    }
+    counts_.push_back(count);
+  }
+
+  uint32_t before(size_t byte) const {
+    const size_t block = byte / kStride;
+    return counts_[block] + count_characters(block * kStride, byte);
+  }
+
+ private:
+  static constexpr size_t kStride = 128;
+
+  uint32_t count_characters(size_t begin, size_t end) const {
+    const std::string_view part = text_.substr(begin, end - begin);
+    return static_cast<uint32_t>(std::count_if(part.begin(), part.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
+  }
+
+  std::string_view text_;
+  std::vector<uint32_t> counts_;  // a block each, and the whole text's when that ends a block
+};
 
 void check_text(std::string_view text) {
   if (text.size() > kMaxTextBytes) {
@@ -66,7 +94,8 @@ struct Tokenizer::State {
   PostProcessor post_processor;
   AddedTokenMatcher raw_tokens;         // looked for in the text as given
   AddedTokenMatcher normalized_tokens;  // looked for in its normal form
-  std::vector<std::string> beyond;      // tokens whose ids follow the vocabulary's
+  ByteTrie added_ids;                   // all added tokens
+  std::vector<std::string> beyond;      // those whose ids follow the vocabulary's
   SpecialTokenIds special;
   std::array<CharacterKind, 128> ascii_kinds{};
 
@@ -97,10 +126,8 @@ Tokenizer::State::State(TokenizerParts parts)
 }
 
 int32_t Tokenizer::State::id_of(std::string_view token) const {
-  const auto place = std::find(beyond.begin(), beyond.end(), token);
-  if (place == beyond.end()) return word_piece.id_of(token);
-  return static_cast<int32_t>(word_piece.model().tokens.size()) +
-         static_cast<int32_t>(place - beyond.begin());
+  const int32_t id = added_ids.find(token);
+  return id >= 0 ? id : word_piece.id_of(token);
 }
 
 void Tokenizer::State::add_token(const AddedToken& token) {
@@ -120,6 +147,7 @@ void Tokenizer::State::add_token(const AddedToken& token) {
   if (token.id != expected) {
     throw refuse(concat("has the id ", token.id, " where the vocabulary makes it ", expected));
   }
+  if (!added_ids.insert(token.content, token.id)) throw refuse("is listed twice");
   std::string pattern = token.content;
   if (token.normalized) {
     NormalizedText normal;
@@ -138,26 +166,16 @@ TokenList Tokenizer::State::tokenize(std::string_view text) const {
   Scratch scratch;
   std::vector<AddedTokenMatcher::Match> matches;
   raw_tokens.split(text, matches);
-  size_t at = 0;  // byte that character `character` begins at
-  int64_t character = 0;
+  const CharacterIndex characters(text);
   for (const AddedTokenMatcher::Match& match : matches) {
-    // Matches can overlap, so that the next may begin before the last one's end.
-    if (match.begin < at) {
-      character -= count_characters(text.substr(match.begin, at - match.begin));
-    } else {
-      character += count_characters(text.substr(at, match.begin - at));
-    }
-    const std::string_view piece = text.substr(match.begin, match.end - match.begin);
-    const int64_t end = character + count_characters(piece);
+    const uint32_t begin = characters.before(match.begin);
     if (match.id >= 0) {
-      out.add(match.id, character, end);
+      out.add(match.id, begin, characters.before(match.end));
     } else {
-      tokenize_piece(piece, static_cast<uint32_t>(character), scratch, out);
+      tokenize_piece(text.substr(match.begin, match.end - match.begin), begin, scratch, out);
     }
-    at = match.end;
-    character = end;
   }
-  out.characters = count_characters(text);
+  out.characters = characters.before(text.size());
   return out;
 }
 

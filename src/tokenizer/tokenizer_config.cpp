@@ -68,10 +68,15 @@ void read_added_tokens(const JsonValue& section, TokenizerConfig& config) {
 
 }  // namespace
 
+bool file_exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 TokenizerConfig read_tokenizer_config(const std::string& folder) {
   TokenizerConfig config;
   config.source = folder + "/tokenizer_config.json";
-  if (std::filesystem::exists(config.source)) {
+  if (file_exists(config.source)) {
     const nlohmann::json document = read_json_object(config.source, kMaxConfigBytes);
     const JsonValue root(document, config.source);
     if (root.sets("tokenizer_class")) config.tokenizer_class = root.at("tokenizer_class").string();
@@ -84,7 +89,7 @@ TokenizerConfig read_tokenizer_config(const std::string& folder) {
     }
   }
   const std::string map = folder + "/special_tokens_map.json";
-  if (std::filesystem::exists(map)) {
+  if (file_exists(map)) {
     const nlohmann::json document = read_json_object(map, kMaxConfigBytes);
     read_special_tokens(JsonValue(document, map), config);
   }

@@ -12,6 +12,9 @@ inline constexpr size_t kMaxTokenizerBytes = size_t{32} << 20;  // the largest i
 inline constexpr size_t kMaxTokenBytes = 1000;
 inline constexpr int64_t kMaxWordCharacters = 1000;  // bounds the work a character
 
+// What cannot be looked at is taken for missing.
+bool file_exists(const std::string& path);
+
 TokenizerParts read_tokenizer_json(const std::string& path);
 
 // One token a line, the line's number its id. As the oracle has it, whitespace at the end of a line

@@ -119,14 +119,15 @@ TokenizerParts parts_of_vocabulary(const std::string& path, const TokenizerConfi
 }  // namespace
 
 Tokenizer Tokenizer::load(const std::string& path) {
-  if (!fs::is_directory(path)) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) {
     const bool json = path.ends_with(".json");
     return build(json ? read_tokenizer_json(path) : parts_of_vocabulary(path, {}), path);
   }
   const std::string json = path + "/tokenizer.json";
   const std::string vocabulary = path + "/vocab.txt";
-  if (fs::exists(json)) return build(parts_of_json(json, read_tokenizer_config(path)), json);
-  if (!fs::exists(vocabulary)) {
+  if (file_exists(json)) return build(parts_of_json(json, read_tokenizer_config(path)), json);
+  if (!file_exists(vocabulary)) {
     throw input_error(concat(path, ": holds neither tokenizer.json nor vocab.txt"));
   }
   return build(parts_of_vocabulary(vocabulary, read_tokenizer_config(path)), vocabulary);
