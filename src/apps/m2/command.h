@@ -1,0 +1,45 @@
+// apps/m2: the command line, one file a sub-command. Uses every rung below.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "embedding/embedder.h"
+#include "models/model.h"
+
+namespace m2 {
+
+inline constexpr char kProgram[] = "m2";
+
+// What each sub-command adds to the program; its callback does the work.
+void add_embed(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_info(CLI::App& app);
+void add_init(CLI::App& app);
+void add_bench(CLI::App& app);
+
+// Flags that several commands share. A flag left out may be set by the environment: M2_ and its
+// name in capitals (M2_MODEL_ID).
+struct ModelFlags {
+  std::string model_id, config, tokenizer, padding;
+  int threads = 0;
+  std::string filter_cache_bytes = "1GiB";
+
+  void add_model(CLI::App& command);
+  void add_tokenizer(CLI::App& command);
+  void add_compute(CLI::App& command);
+
+  ModelFiles files() const;
+  SessionOptions session() const;
+};
+
+// "fp32", "1 GiB", "500MB", "0": powers of 1000, or of 1024 with an i. Error(kUsage) otherwise.
+size_t parse_bytes(const std::string& text);
+
+std::optional<Padding> parse_padding(const std::string& text);
+std::optional<Pooling> parse_pooling(const std::string& text);
+
+}  // namespace m2

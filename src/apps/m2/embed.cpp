@@ -1,0 +1,336 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include "apps/m2/command.h"
+#include "apps/m2/text_source.h"
+#include "apps/m2/vector_writer.h"
+#include "checkpoint/npy.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace m2 {
+namespace {
+
+// Texts handed to the embedder at once: enough to fill its batches, few enough that a line is
+// written soon after it is computed.
+constexpr size_t kTextsAtOnce = 64;
+constexpr int64_t kBytesAtOnce = 1 << 20;
+
+struct EmbedFlags {
+  ModelFlags model;
+  std::vector<std::string> texts, files;
+  std::string input_format = "auto", input_ids, attention_mask, token_type_ids;
+  std::string output, format, pooling, normalize, truncate = "error";
+};
+
+VectorFormat output_format(const EmbedFlags& flags) {
+  if (flags.format == "jsonl") return VectorFormat::kJsonl;
+  if (flags.format == "npy") return VectorFormat::kNpy;
+  if (flags.format == "txt") return VectorFormat::kText;
+  if (flags.output.empty()) return VectorFormat::kJsonl;
+  const auto format = format_of_name(flags.output);
+  if (!format) {
+    throw usage_error(concat(flags.output,
+                             ": the suffix names no format; use .jsonl, .npy or .txt, "
+                             "or say --format"));
+  }
+  return *format;
+}
+
+int64_t bytes_of_stdin() {
+  struct stat status{};
+  const bool file = fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+  return file ? static_cast<int64_t>(status.st_size) : -1;
+}
+
+std::unique_ptr<TextSource> open_source(const EmbedFlags& flags) {
+  if (!flags.texts.empty() && !flags.files.empty()) {
+    throw usage_error("give texts or files (-f), not both");
+  }
+  if (!flags.texts.empty()) return texts_of_arguments(flags.texts);
+  if (!flags.files.empty()) return texts_of_files(flags.files);
+  if (isatty(STDIN_FILENO) == 1) {
+    throw usage_error(
+        "no texts: give some, name files with -f, or pipe lines in; see m2 embed --help");
+  }
+  const InputFormat format = flags.input_format == "lines"   ? InputFormat::kLines
+                             : flags.input_format == "jsonl" ? InputFormat::kJsonl
+                                                             : InputFormat::kAuto;
+  return texts_of_stream(std::cin, format, bytes_of_stdin());
+}
+
+// Counts what a run has done, for the bar and for the last line.
+struct RunCount {
+  Progress progress{"embedding", "tokens"};
+  size_t texts = 0;
+  int64_t tokens = 0;      // of the texts written
+  int64_t done_bytes = 0;  // of the input, behind the current batch
+
+  void say() const {
+    const double seconds = progress.seconds();
+    std::array<char, 64> rate{};
+    std::snprintf(rate.data(), rate.size(), "%.1f s, %.0f tokens/s", seconds,
+                  static_cast<double>(tokens) / std::max(seconds, 1e-9));
+    log_info(concat(texts, texts == 1 ? " text, " : " texts, ", tokens, " tokens in ", rate.data(),
+                    ", peak memory ", bytes_text(static_cast<uint64_t>(peak_memory()))));
+  }
+};
+
+void embed_batch(Embedder& embedder, const EmbedOptions& options,
+                 const std::vector<SourceText>& batch, int64_t total_bytes, VectorWriter& writer,
+                 RunCount& count) {
+  std::vector<NamedText> texts;
+  int64_t bytes = 0;
+  for (const SourceText& text : batch) {
+    texts.push_back(text.named);
+    bytes += text.bytes;
+  }
+  const Pooling pooling = options.pooling.value_or(embedder.model().config.pooling);
+  embedder.embed(
+      texts, options,
+      [&](const TextVectors& vectors) {
+        WrittenText written;
+        written.index = count.texts++;
+        written.id = batch[vectors.index].id;
+        written.report = &vectors;
+        written.rows = vectors.rows;
+        written.matrix = pooling == Pooling::kNone;
+        written.values = vectors.values;
+        count.progress.clear();
+        writer.write(written);
+        count.tokens += vectors.tokens;
+      },
+      [&](double done) {
+        const double at = static_cast<double>(count.done_bytes) + done * static_cast<double>(bytes);
+        count.progress.update(total_bytes > 0 ? at / static_cast<double>(total_bytes) : -1,
+                              count.tokens);
+        return !interrupted();
+      });
+  count.done_bytes += bytes;
+}
+
+void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
+                 VectorWriter& writer) {
+  const auto source = open_source(flags);
+  const auto model = load_model(flags.model.files());
+  Embedder embedder(model, load_tokenizer(flags.model.tokenizer, model->folder, model->config),
+                    flags.model.session());
+  RunCount count;
+  std::vector<SourceText> batch;
+  int64_t bytes = 0;
+  const auto run = [&] {
+    if (!batch.empty()) {
+      embed_batch(embedder, options, batch, source->total_bytes(), writer, count);
+    }
+    batch.clear();
+    bytes = 0;
+  };
+  while (auto text = source->next()) {
+    bytes += text->bytes;
+    batch.push_back(std::move(*text));
+    if (batch.size() == kTextsAtOnce || bytes >= kBytesAtOnce) run();
+    if (interrupted()) throw Error(ErrorKind::kInterrupted, "interrupted");
+  }
+  run();
+  if (count.texts == 0) throw input_error("standard input: holds no text");
+  writer.finish();
+  output.commit();
+  count.progress.clear();
+  count.say();
+}
+
+// A two-dimensional array of ids, or one row of them, as int64.
+struct IdArray {
+  std::vector<int64_t> values;
+  size_t rows = 0, length = 0;
+
+  std::span<const int64_t> row(size_t index) const {
+    if (values.empty()) return {};
+    return std::span(values).subspan(index * length, length);
+  }
+};
+
+template <class Stored>
+void append_integers(const TensorView& tensor, std::vector<int64_t>& out) {
+  const char* bytes = static_cast<const char*>(tensor.data);
+  for (int64_t i = 0; i < tensor.elements(); ++i) {
+    Stored value;
+    std::memcpy(&value, bytes + static_cast<size_t>(i) * sizeof(Stored), sizeof(Stored));
+    out.push_back(static_cast<int64_t>(value));
+  }
+}
+
+IdArray read_ids(const std::string& path) {
+  const NpyFile file(path);
+  const TensorView& tensor = file.tensor();
+  if (tensor.shape.empty() || tensor.shape.size() > 2 || tensor.elements() == 0) {
+    throw input_error(concat(path, ": has the shape ", shape_text(tensor.shape),
+                             "; ids are [texts][tokens] or [tokens]"));
+  }
+  IdArray array;
+  array.length = static_cast<size_t>(tensor.shape.back());
+  array.rows = static_cast<size_t>(tensor.elements()) / array.length;
+  switch (tensor.dtype) {
+    case DType::kI64:
+      append_integers<int64_t>(tensor, array.values);
+      break;
+    case DType::kI32:
+      append_integers<int32_t>(tensor, array.values);
+      break;
+    case DType::kI16:
+      append_integers<int16_t>(tensor, array.values);
+      break;
+    case DType::kI8:
+      append_integers<int8_t>(tensor, array.values);
+      break;
+    case DType::kU8:
+    case DType::kBool:
+      append_integers<uint8_t>(tensor, array.values);
+      break;
+    default:
+      throw input_error(concat(path, ": holds ", dtype_name(tensor.dtype), "; ids are integers"));
+  }
+  return array;
+}
+
+IdArray read_companion(const std::string& path, const IdArray& ids, const std::string& ids_path) {
+  if (path.empty()) return {};
+  IdArray array = read_ids(path);
+  if (array.rows != ids.rows || array.length != ids.length) {
+    throw input_error(concat(path, ": has another shape than ", ids_path));
+  }
+  return array;
+}
+
+void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
+               VectorWriter& writer) {
+  if (!flags.texts.empty() || !flags.files.empty()) {
+    throw usage_error("--input-ids takes the place of texts; give one or the other");
+  }
+  const IdArray ids = read_ids(flags.input_ids);
+  const IdArray mask = read_companion(flags.attention_mask, ids, flags.input_ids);
+  const IdArray types = read_companion(flags.token_type_ids, ids, flags.input_ids);
+  const auto model = load_model(flags.model.files());
+  Session session(model, flags.model.session());
+  std::vector<TokenSequence> sequences;
+  for (size_t row = 0; row < ids.rows; ++row) {
+    sequences.push_back(
+        sequence_from_ids(ids.row(row), types.row(row), mask.row(row), model->config.padding, row));
+  }
+  const VectorRequest request = {
+      options.pooling.value_or(model->config.pooling),
+      options.normalise.value_or(model->config.use_normalized_embeddings)};
+  RunCount count;
+  session.compute(
+      sequences, request,
+      [&](const SequenceVectors& vectors) {
+        WrittenText written;
+        written.index = count.texts++;
+        written.rows = vectors.rows;
+        written.matrix = request.pooling == Pooling::kNone;
+        written.values = vectors.values;
+        count.progress.clear();
+        writer.write(written);
+        count.tokens += static_cast<int64_t>(sequences[vectors.index].ids.size());
+      },
+      [&](double done) {
+        count.progress.update(done, count.tokens);
+        return !interrupted();
+      });
+  writer.finish();
+  output.commit();
+  count.say();
+}
+
+void embed(const EmbedFlags& flags) {
+  EmbedOptions options;
+  options.pooling = parse_pooling(flags.pooling);
+  if (!flags.normalize.empty()) options.normalise = flags.normalize == "true";
+  options.truncation = flags.truncate == "end"     ? Truncation::kEnd
+                       : flags.truncate == "start" ? Truncation::kStart
+                                                   : Truncation::kError;
+  const VectorFormat format = output_format(flags);
+  // Finished JSON lines are worth keeping; half an array is not.
+  OutputFile output(flags.output, format == VectorFormat::kJsonl ? OutputFile::OnFailure::kKeep
+                                                                 : OutputFile::OnFailure::kRemove);
+  const auto writer = make_writer(format, output);
+  if (flags.input_ids.empty()) {
+    if (!flags.attention_mask.empty() || !flags.token_type_ids.empty()) {
+      throw usage_error("--attention-mask and --token-type-ids belong to --input-ids");
+    }
+    embed_texts(flags, options, output, *writer);
+  } else {
+    embed_ids(flags, options, output, *writer);
+  }
+}
+
+void add_inputs(CLI::App& command, EmbedFlags& flags) {
+  command.add_option("TEXT", flags.texts, "Texts; without any, and without -f, standard input");
+  command.add_option("-f,--file", flags.files, "A file that is one text; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--input-format", flags.input_format,
+                  "Of standard input: lines, one text each; jsonl, objects with \"text\" and "
+                  "perhaps \"id\"; auto, by the first line")
+      ->check(CLI::IsMember({"auto", "lines", "jsonl"}))
+      ->capture_default_str();
+  command.add_option("--input-ids", flags.input_ids,
+                     "Token ids instead of texts, .npy of [texts][tokens]");
+  command.add_option("--attention-mask", flags.attention_mask, "Of those ids; ones where left out");
+  command.add_option("--token-type-ids", flags.token_type_ids,
+                     "Of those ids; zeros where left out");
+}
+
+void add_outputs(CLI::App& command, EmbedFlags& flags) {
+  command.add_option("-o,--output", flags.output,
+                     "File for the vectors, standard output by default; the suffix .jsonl, .npy or "
+                     ".txt names the format");
+  command.add_option("--format", flags.format, "Format where no suffix names it; jsonl by default")
+      ->check(CLI::IsMember({"jsonl", "npy", "txt"}));
+  command
+      .add_option(
+          "--pooling", flags.pooling,
+          "cls: hidden state of token 0; mean: of all tokens; pooler: the model's own head; "
+          "none: every token. The model's own by default")
+      ->check(CLI::IsMember({"cls", "mean", "pooler", "none"}));
+  command
+      .add_option("--normalize", flags.normalize,
+                  "Scale vectors to length 1; as the model says by default")
+      ->check(CLI::IsMember({"true", "false"}));
+  command
+      .add_option("--truncate", flags.truncate,
+                  "A text longer than the model: error, or cut its end or its start")
+      ->check(CLI::IsMember({"error", "end", "start"}))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("embed", "Turn texts into vectors");
+  const auto flags = std::make_shared<EmbedFlags>();
+  flags->model.add_model(*command);
+  flags->model.add_tokenizer(*command);
+  add_inputs(*command, *flags);
+  add_outputs(*command, *flags);
+  flags->model.add_compute(*command);
+  command->footer(
+      "A jsonl line has index, id (where the input has one), tokens, truncated and embedding; a "
+      "cut\n"
+      "text also total_tokens, characters and kept_characters.\n\n"
+      "Examples:\n"
+      "  m2 embed --model-id my-model \"a first text\" \"and a second\"\n"
+      "  m2 embed --model-id my-model -f novel.txt -f essay.txt --output vectors.npy\n"
+      "  m2 embed --model-id my-model --truncate end --output vectors.jsonl < texts.jsonl");
+  command->callback([flags] { embed(*flags); });
+}
+
+}  // namespace m2

@@ -1,0 +1,133 @@
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/m2/command.h"
+#include "cli/output_file.h"
+#include "core/text.h"
+#include "inference/estimate.h"
+#include "layers/weights.h"
+#include "ops/gemm/matmul.h"
+
+namespace m2 {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string decimals(const char* format, double value) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), format, value);
+  return buffer.data();
+}
+
+std::string millions(int64_t count) {
+  return decimals("%.1f M", static_cast<double>(count) / 1e6);
+}
+
+// Elements of the file's parameters by part, tied ones once.
+std::map<Part, int64_t> count_by_part(const Weights& weights) {
+  std::map<Part, int64_t> counts;
+  for (const Parameter& parameter : weights.parameters()) {
+    if (parameter.tied_to.empty()) counts[parameter.part] += parameter.elements();
+  }
+  return counts;
+}
+
+std::string dtypes_of(const Weights& weights) {
+  std::set<std::string> names;
+  for (const Parameter& parameter : weights.parameters()) {
+    names.insert(dtype_name(weights.view(parameter.name)->dtype));
+  }
+  return join({names.begin(), names.end()}, ", ");
+}
+
+Json describe(const ModelFlags& flags) {
+  const ModelDescription model = describe_model(flags.files());
+  const ModelConfig& config = model.config;
+  const Weights weights(config, model.tensors);
+  const SessionOptions session = flags.session();
+  const int threads = session.threads > 0 ? session.threads : physical_cores();
+  const int64_t length = config.max_length();
+  const double gflops = measure_gemm_rate(threads, 5);
+
+  Json parts = Json::object();
+  for (const auto& [part, count] : count_by_part(weights)) parts[part_name(part)] = count;
+  return {
+      {"family", family_name(config.family)},
+      {"files", model.files},
+      {"format", model.tensors->format()},
+      {"dtype", dtypes_of(weights)},
+      {"parameters", count_parameters(config)},
+      {"parameters_by_part", parts},
+      {"hidden_size", config.hidden_size},
+      {"intermediate_size", config.intermediate_size},
+      {"num_hidden_layers", config.num_hidden_layers},
+      {"vocab_size", config.vocab_size},
+      {"max_length", length},
+      {"padding", padding_name(config.padding)},
+      {"pooling", pooling_name(config.pooling)},
+      {"normalize", config.use_normalized_embeddings},
+      {"full_length_memory_bytes",
+       estimate_memory(config, length, session.filter_cache_bytes, threads)},
+      {"full_length_seconds", estimate_seconds(config, length, session.filter_cache_bytes, gflops)},
+      {"threads", threads},
+      {"gemm_gflops", gflops}};
+}
+
+void print(const Json& info, std::ostream& out) {
+  const auto row = [&](const std::string& name, const std::string& value) {
+    out << name << std::string(name.size() < 20 ? 20 - name.size() : 1, ' ') << value << '\n';
+  };
+  const auto number = [&](const char* key) { return std::to_string(info[key].get<int64_t>()); };
+  const bool padded = info["padding"] == padding_name(Padding::kMaxLength);
+  row("family", info["family"]);
+  row("weights", concat(info["format"].get<std::string>(), ", ", info["dtype"].get<std::string>()));
+  for (const auto& file : info["files"]) row("", file);
+  row("size", concat(number("num_hidden_layers"), " layers, width ", number("hidden_size"),
+                     ", MLP ", number("intermediate_size"), ", vocabulary ", number("vocab_size")));
+  row("parameters", millions(info["parameters"]) + " without pooler, heads and filter features");
+  for (const auto& [part, count] : info["parameters_by_part"].items()) {
+    row("  " + part, millions(count));
+  }
+  row("longest text", number("max_length") + " tokens");
+  row("padding", padded
+                     ? "max_length: every text is padded to the longest, as the model was trained"
+                     : "none: a text is computed at its own length");
+  row("vector", concat(info["pooling"].get<std::string>(),
+                       info["normalize"].get<bool>() ? ", scaled to length 1" : ", not scaled"));
+  row(padded ? "every text takes" : "the longest takes",
+      concat("about ", decimals("%.2g", info["full_length_seconds"]), " s on ", number("threads"),
+             " threads (oneDNN here: ", decimals("%.0f", info["gemm_gflops"]), " GFLOP/s) and ",
+             bytes_text(info["full_length_memory_bytes"].get<uint64_t>()), " of memory"));
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("info", "Say what a model is and what it costs");
+  const auto flags = std::make_shared<ModelFlags>();
+  const auto as_json = std::make_shared<bool>(false);
+  flags->add_model(*command);
+  flags->add_compute(*command);
+  command->add_flag("--json", *as_json, "One JSON object instead of a table");
+  command->footer(
+      "Parameters are counted as publications do: without pooler, heads and filter features; the\n"
+      "parts below are what the file holds.\n\n"
+      "Example:\n"
+      "  m2 info --model-id my-model");
+  command->callback([flags, as_json] {
+    const Json info = describe(*flags);
+    OutputFile output("", OutputFile::OnFailure::kRemove);
+    if (*as_json) {
+      output.stream() << info.dump(1) << '\n';
+    } else {
+      print(info, output.stream());
+    }
+    output.commit();
+  });
+}
+
+}  // namespace m2

@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+#include "apps/m2/command.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace m2 {
+
+void ModelFlags::add_model(CLI::App& command) {
+  command
+      .add_option("--model-id", model_id,
+                  "Model: a folder as on the Hugging Face hub, or a .safetensors or .bin file")
+      ->required()
+      ->envname("M2_MODEL_ID");
+  command.add_option(
+      "--config", config,
+      "Configuration, config.json or YAML, where it does not lie beside the weights");
+  command
+      .add_option("--padding", padding,
+                  "Compute under another padding contract than the model's: gives other vectors")
+      ->check(CLI::IsMember({"none", "max_length"}));
+}
+
+void ModelFlags::add_tokenizer(CLI::App& command) {
+  command
+      .add_option("--tokenizer", tokenizer,
+                  "Vocabulary: a folder, tokenizer.json or vocab.txt, where the model's folder has "
+                  "none")
+      ->envname("M2_TOKENIZER");
+}
+
+void ModelFlags::add_compute(CLI::App& command) {
+  command.add_option("--threads", threads, "Threads; 0 is one a physical core")
+      ->check(CLI::Range(0, 1024))
+      ->envname("M2_THREADS");
+  command
+      .add_option(
+          "--filter-cache-bytes", filter_cache_bytes,
+          "Memory for filter spectra kept from text to text; what does not fit is made again "
+          "for each text")
+      ->envname("M2_FILTER_CACHE_BYTES")
+      ->capture_default_str();
+}
+
+ModelFiles ModelFlags::files() const {
+  return {model_id, config, parse_padding(padding)};
+}
+
+SessionOptions ModelFlags::session() const {
+  return {threads, parse_bytes(filter_cache_bytes)};
+}
+
+size_t parse_bytes(const std::string& text) {
+  static constexpr std::array<std::pair<const char*, double>, 8> kUnits = {{{"", 1},
+                                                                            {"B", 1},
+                                                                            {"kB", 1e3},
+                                                                            {"MB", 1e6},
+                                                                            {"GB", 1e9},
+                                                                            {"KiB", 1024.0},
+                                                                            {"MiB", 1048576.0},
+                                                                            {"GiB", 1073741824.0}}};
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, problem] = std::from_chars(text.data(), end, value);
+  const char* unit = rest;
+  while (unit < end && *unit == ' ') ++unit;
+  for (const auto& [name, factor] : kUnits) {
+    const double bytes = value * factor;
+    if (problem == std::errc() && std::string(unit, end) == name && bytes >= 0 && bytes < 1e15) {
+      return static_cast<size_t>(bytes);
+    }
+  }
+  throw usage_error(concat("\"", printable(text), "\" is no size in bytes; write 500MB or 1GiB"));
+}
+
+std::optional<Padding> parse_padding(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text == "none" ? Padding::kNone : Padding::kMaxLength;
+}
+
+std::optional<Pooling> parse_pooling(const std::string& text) {
+  for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kPooler, Pooling::kNone}) {
+    if (text == pooling_name(pooling)) return pooling;
+  }
+  return std::nullopt;
+}
+
+}  // namespace m2

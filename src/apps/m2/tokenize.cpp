@@ -1,0 +1,55 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "apps/m2/command.h"
+#include "cli/output_file.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace m2 {
+namespace {
+
+nlohmann::json to_json(const Tokenizer& tokenizer, const Encoding& encoding) {
+  nlohmann::json tokens = nlohmann::json::array(), offsets = nlohmann::json::array();
+  for (size_t i = 0; i < encoding.ids.size(); ++i) {
+    tokens.push_back(tokenizer.token_text(encoding.ids[i]));
+    offsets.push_back({encoding.offsets[i].begin, encoding.offsets[i].end});
+  }
+  return {{"ids", encoding.ids}, {"tokens", tokens}, {"offsets", offsets}};
+}
+
+void tokenize_lines(const Tokenizer& tokenizer) {
+  OutputFile output("", OutputFile::OnFailure::kRemove);
+  std::string line;
+  for (size_t number = 1; std::getline(std::cin, line); ++number) {
+    try {
+      output.stream() << to_json(tokenizer, tokenizer.encode(line)).dump() << '\n';
+    } catch (const Error& error) {
+      output.flush();
+      throw Error(error.kind(), concat("line ", number, ": ", error.what()));
+    }
+  }
+  output.commit();
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("tokenize", "Show the tokens of texts, a line each");
+  const auto flags = std::make_shared<ModelFlags>();
+  flags->add_model(*command);
+  flags->add_tokenizer(*command);
+  command->footer(
+      "Reads lines from standard input and writes a JSON line for each: ids and tokens with the\n"
+      "special ones, offsets [start, end) in characters ([0, 0] for a special token set "
+      "around).\n\n"
+      "Example:\n"
+      "  echo \"Hello world\" | m2 tokenize --model-id my-model");
+  command->callback([flags] {
+    const ModelDescription model = describe_model(flags->files());
+    tokenize_lines(load_tokenizer(flags->tokenizer, model.folder, model.config));
+  });
+}
+
+}  // namespace m2

@@ -1,0 +1,72 @@
+#include "inference/estimate.h"
+
+#include <algorithm>
+
+#include "kernels/fft_plan.h"
+#include "kernels/layout.h"
+
+namespace m2 {
+namespace {
+
+constexpr double kShareKept = 0.75, kShareMade = 0.6;
+
+size_t mlp_weights(const ModelConfig& config) {
+  const size_t hidden = static_cast<size_t>(config.hidden_size);
+  const size_t width = static_cast<size_t>(config.intermediate_size);
+  const size_t blocks =
+      config.use_monarch_mlp ? static_cast<size_t>(config.monarch_mlp_nblocks) : 1;
+  return hidden * width * (config.use_glu_mlp ? 3 : 2) / blocks;
+}
+
+size_t layer_weights(const ModelConfig& config) {
+  const size_t hidden = static_cast<size_t>(config.hidden_size);
+  return 4 * hidden * hidden + mlp_weights(config);
+}
+
+size_t layer_spectrum_bytes(const ModelConfig& config, int64_t length) {
+  const auto plan = fft_plan(transform_size(2 * static_cast<size_t>(length)));
+  return channel_blocks(static_cast<size_t>(config.hidden_size)) * plan->spectrum_floats() *
+         sizeof(float);
+}
+
+size_t kept_layers(const ModelConfig& config, int64_t length, size_t budget) {
+  return std::min(static_cast<size_t>(config.num_hidden_layers),
+                  budget / layer_spectrum_bytes(config, length));
+}
+
+}  // namespace
+
+double dense_flops_per_token(const ModelConfig& config) {
+  return 2.0 * static_cast<double>(layer_weights(config)) *
+         static_cast<double>(config.num_hidden_layers);
+}
+
+size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
+                       int threads) {
+  const size_t rows = static_cast<size_t>(length), hidden = static_cast<size_t>(config.hidden_size);
+  const size_t layers = static_cast<size_t>(config.num_hidden_layers);
+  size_t floats = layers * layer_weights(config);
+  floats += rows * hidden * 4;                                          // u, and x1, x2, v
+  floats += rows * hidden * (config.use_positional_encodings ? 2 : 1);  // rows of the tables
+  if (config.family == Family::kM2Bert) {
+    const auto plan = fft_plan(transform_size(2 * rows));
+    const size_t order = static_cast<size_t>(config.hyena_filter_order);
+    floats += static_cast<size_t>(threads) * plan->workspace_floats();
+    floats += 4 * rows * order + 2 * plan->points * 128;  // features and one panel of kernels
+    const size_t spectra = layer_spectrum_bytes(config, length) / sizeof(float);
+    const size_t kept = kept_layers(config, length, filter_cache_bytes);
+    floats += spectra * (kept == layers ? kept : kept + 1);
+  }
+  return floats * sizeof(float);
+}
+
+double estimate_seconds(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
+                        double gflops) {
+  const bool kept =
+      config.family != Family::kM2Bert || kept_layers(config, length, filter_cache_bytes) ==
+                                              static_cast<size_t>(config.num_hidden_layers);
+  const double rate = gflops * 1e9 * (kept ? kShareKept : kShareMade);
+  return dense_flops_per_token(config) * static_cast<double>(length) / rate;
+}
+
+}  // namespace m2

@@ -1,0 +1,81 @@
+// inference: a session computes vectors from token ids. Uses models and what lies below.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "config/model_config.h"
+#include "core/threads.h"
+#include "models/model.h"
+
+namespace m2 {
+
+struct SessionOptions {
+  int threads = 0;                              // 0: the physical cores
+  size_t filter_cache_bytes = size_t{1} << 30;  // for filter spectra kept from text to text
+};
+
+// One text's ids as they are computed, pads included where the contract asks for them.
+struct TokenSequence {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> types;  // as long as ids
+  std::vector<int32_t> mask;   // as long as ids; 1 where a token counts
+};
+
+struct VectorRequest {
+  Pooling pooling = Pooling::kPooler;
+  bool normalise = false;
+};
+
+// What reached the caller of Session::compute: `rows` vectors of hidden_size floats, one but for
+// Pooling::kNone, which gives one a token.
+struct SequenceVectors {
+  size_t index = 0;
+  size_t rows = 0;
+  std::span<const float> values;
+};
+
+// Holds the memory and threads that forward passes reuse. One call at a time.
+class Session {
+ public:
+  explicit Session(std::shared_ptr<const Model> model, const SessionOptions& options = {});
+
+  const Model& model() const { return *model_; }
+  int threads() const { return executor_->workers(); }
+
+  // Checks one sequence: 1 to max_length() ids, each within the vocabulary, types and mask as long.
+  // Error(kUsage) that says which id or length is wrong.
+  void check(const TokenSequence& sequence) const;
+
+  // Vectors of `sequences`, each handed to `deliver` in order. Bits depend on the sequence, the
+  // model and the instruction set alone. Between layers `go_on` is called with the share of the
+  // call's work that is done; false ends the call with Error(kInterrupted). Error(kUsage) when the
+  // pooler is asked for and the model has none; Error(kFailed) when a vector comes out as NaN or
+  // infinity.
+  using Deliver = std::function<void(const SequenceVectors&)>;
+  using GoOn = std::function<bool(double done)>;
+  void compute(std::span<const TokenSequence> sequences, const VectorRequest& request,
+               const Deliver& deliver, const GoOn& go_on = {});
+
+  // Bytes of workspace and spectra held now.
+  size_t held_bytes() const;
+
+ private:
+  void compute_batch(std::span<const TokenSequence> batch, size_t first,
+                     const VectorRequest& request, const Deliver& deliver,
+                     const std::function<void(int layers_done)>& on_layer);
+  void pool(const TokenSequence& sequence, const TextRows& rows, const VectorRequest& request,
+            std::vector<float>& out) const;
+
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Executor> executor_;
+  Workspace workspace_;
+  SpectrumStore spectra_;
+  Activations hidden_;
+};
+
+}  // namespace m2

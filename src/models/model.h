@@ -1,0 +1,45 @@
+// A whole model from its files: encoder, heads, and what the files say of themselves.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/model_config.h"
+#include "models/encoder.h"
+#include "models/heads.h"
+
+namespace m2 {
+
+struct ModelFiles {
+  std::string path;                // a folder or a file of weights
+  std::string config_path;         // empty: looked for beside the weights
+  std::optional<Padding> padding;  // instead of the model's own contract
+};
+
+// What is known of a model before its weights are read: enough for `info` and for a tokenizer.
+struct ModelDescription {
+  ModelConfig config;
+  std::shared_ptr<const TensorFile> tensors;
+  std::string folder;              // where a vocabulary is to be looked for
+  std::vector<std::string> files;  // that hold the tensors
+};
+
+// Opens and checks names and shapes nowhere yet. Throws Error(kInput).
+ModelDescription describe_model(const ModelFiles& files);
+
+struct Model {
+  ModelConfig config;  // pooling is one that the weights can do
+  std::string folder;
+  std::unique_ptr<Encoder> encoder;
+  std::optional<Pooler> pooler;
+  std::optional<Classifier> classifier;
+};
+
+// Reads the weights. A model without a pooler that would pool by it gets the masked mean instead,
+// with one warning. Throws Error(kInput) for files that are missing, damaged or do not fit
+// together.
+std::shared_ptr<const Model> load_model(const ModelFiles& files);
+
+}  // namespace m2
