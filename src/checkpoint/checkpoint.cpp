@@ -126,7 +126,11 @@ std::optional<fs::path> only_file(const fs::path& folder, const char* extension)
 
 // The file of weights, or the index of several, that a folder of a model holds.
 fs::path weights_in(const fs::path& folder) {
-  const auto there = [&](const char* name) { return fs::exists(folder / name); };
+  // A file that cannot be looked at is taken for there: opening it says why.
+  const auto there = [&](const char* name) {
+    std::error_code problem;
+    return fs::exists(folder / name, problem) || problem;
+  };
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
     if (there(name)) return folder / name;
   }

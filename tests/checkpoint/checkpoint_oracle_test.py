@@ -68,7 +68,7 @@ def refusal(*words):
 
 def form(tensor):
     """A torch tensor in the probe's form."""
-    flat = tensor.detach().contiguous().reshape(-1)
+    flat = torch.zeros(tensor.numel(), dtype=tensor.dtype).copy_(tensor.detach().reshape(-1))
     return DTYPES[tensor.dtype], list(tensor.shape), flat.view(torch.uint8).numpy().tobytes()
 
 
