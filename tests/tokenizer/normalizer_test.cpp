@@ -80,6 +80,7 @@ TEST(Normalizer, ReorderedMarksTakeOriginsByPlace) {
   EXPECT_THAT(origins(in_order), ElementsAre(0, 1, 3));
   // The accent that came out of é is not the start of a character: it takes no origin.
   EXPECT_THAT(origins(normalized("é\u302E", options)), ElementsAre(0, 1));
+  EXPECT_THAT(origins(normalized("\U0001D15E\u302E", options)), ElementsAre(0, 0, 1));
   // Removed characters do not end a run of marks.
   NormalizerOptions clean = options;
   clean.clean_text = true;

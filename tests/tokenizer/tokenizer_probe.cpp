@@ -65,6 +65,7 @@ json answer(std::optional<m2::Tokenizer>& tokenizer, const json& request) {
     tokenizer.emplace(m2::Tokenizer::load(request.at("load")));
     return answer_load(*tokenizer);
   }
+  M2_CHECK(tokenizer.has_value());
   if (request.contains("token")) {
     return {{"id", tokenizer->id_of(request.at("token").get<std::string>())}};
   }
