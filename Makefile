@@ -10,7 +10,7 @@ PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cachepro
   -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run on the sanitizer build"
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: help build demo test test-all test-asan test-tsan test-slow fuzz mutants lint format clean \
+.PHONY: help build demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
   build-packages test-packages venv build-tests
 
 help:  ## this list
@@ -28,7 +28,7 @@ test: build-tests venv  ## all that a change must pass: unit, golden, command li
 	tools/format.sh --check
 	$(PYTHON) tools/check_ladder.py
 
-test-all: test test-asan fuzz mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
+test-all: test check-bits test-asan fuzz mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
 
 test-asan: test-packages venv  ## the tests under the address and undefined-behaviour sanitizers
 	@M2_BUILD_TESTS=ON tools/build.sh asan
@@ -38,6 +38,10 @@ test-asan: test-packages venv  ## the tests under the address and undefined-beha
 test-tsan: test-packages  ## the tests under the thread sanitizer
 	@M2_BUILD_TESTS=ON tools/build.sh tsan
 	$(CTEST) --test-dir build/tsan -LE slow
+
+check-bits: build  ## one hash from eight ways to embed the same texts, for each instruction set and contract
+	@command -v python3 >/dev/null || tools/install_packages.sh tests
+	@tools/check_bits.py
 
 fuzz: build-packages  ## the fuzzers, make fuzz SECONDS=20 each
 	@tools/install_packages.sh fuzz
