@@ -41,6 +41,17 @@ TEST(OpenTensorFile, TellsByContent) {
   EXPECT_THAT(refusal([] { open_tensor_file("/no/such.bin"); }), HasSubstr("/no/such.bin"));
 }
 
+TEST(OpenTensorFile, IsNotMisledByTheHeadersLength) {
+  const TestFolder folder;
+  // Lengths whose bytes are those that pickles and zip archives begin with.
+  for (const size_t length : {size_t{0x80}, size_t{'P' + 256 * 'K'}}) {
+    std::string header = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
+    header.resize(length, ' ');
+    const std::string path = folder.write("w", safetensors(header, "1234"));
+    EXPECT_EQ(open_tensor_file(path)->format(), "safetensors");
+  }
+}
+
 TEST(OpenCheckpoint, LooksInOrder) {
   const TestFolder folder;
   EXPECT_THAT(refusal_of(folder.path()), HasSubstr("holds no weights"));
