@@ -78,6 +78,7 @@ TEST(Normalizer, ReorderedMarksTakeOriginsByPlace) {
   EXPECT_THAT(origins(after_mark), ElementsAre(0, 1, 3));
   const NormalizedText in_order = normalized("a\u302E\u0301b", options);
   EXPECT_THAT(origins(in_order), ElementsAre(0, 1, 3));
+  EXPECT_THAT(origins(normalized("a\u302E\u302Fb", options)), ElementsAre(0, 1, 2, 3));
   // The accent that came out of é is not the start of a character: it takes no origin.
   EXPECT_THAT(origins(normalized("é\u302E", options)), ElementsAre(0, 1));
   EXPECT_THAT(origins(normalized("\U0001D15E\u302E", options)), ElementsAre(0, 0, 1));
