@@ -10,6 +10,7 @@
 #include <iostream>
 #include <utility>
 
+#include "cli/interrupt.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -31,7 +32,9 @@ OutputFile::OutputFile(std::string path, OnFailure on_failure)
 OutputFile::~OutputFile() {
   if (path_.empty() || committed_ || !staged_) return;
   file_.close();
-  if (on_failure_ == OnFailure::kRemove) std::remove(written_path_.c_str());
+  std::error_code problem;
+  const bool empty = std::filesystem::file_size(written_path_, problem) == 0 && !problem;
+  if (empty || on_failure_ == OnFailure::kRemove) std::remove(written_path_.c_str());
 }
 
 std::ostream& OutputFile::stream() {
@@ -58,6 +61,7 @@ void OutputFile::commit() {
 }
 
 void OutputFile::fail(int problem) const {
+  if (problem == EINTR) stop_if_interrupted();
   throw failed_error(concat(path_.empty() ? "standard output" : path_, ": cannot be written: ",
                             problem == 0 ? "the stream failed" : std::strerror(problem)));
 }

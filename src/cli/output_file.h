@@ -12,7 +12,7 @@ namespace m2 {
 // directly.
 class OutputFile {
  public:
-  // What becomes of PATH.part when commit() is not reached.
+  // What becomes of PATH.part when commit() is not reached; an empty one never stays.
   enum class OnFailure { kRemove, kKeep };
 
   // An empty path is standard output. Error(kFailed) when the file cannot be made.
@@ -28,10 +28,10 @@ class OutputFile {
   // reason.
   void flush();
   void commit();
-
- private:
+  // The error of a write to stream() that failed with this errno, or 0 where it is not known.
   [[noreturn]] void fail(int problem) const;
 
+ private:
   std::string path_, written_path_;
   OnFailure on_failure_;
   bool staged_ = false, committed_ = false;

@@ -5,6 +5,7 @@
 #include "apps/m2/command.h"
 #include "checkpoint/new_file.h"
 #include "checkpoint/safetensors.h"
+#include "cli/interrupt.h"
 #include "config/load_config.h"
 #include "config/parameters.h"
 #include "config/presets.h"
@@ -60,6 +61,7 @@ void write_weights(const ModelConfig& config, uint64_t seed, const std::string& 
   std::vector<NamedTensor> tensors;
   for (const Parameter& parameter : parameters(config)) {
     if (!parameter.tied_to.empty()) continue;
+    stop_if_interrupted();
     const size_t count = static_cast<size_t>(parameter.elements());
     AlignedBuffer<float>& buffer = values.emplace_back(count);
     initialise(parameter, config, seed, {buffer.data(), count});

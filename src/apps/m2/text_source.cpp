@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/interrupt.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
@@ -60,10 +61,10 @@ class FileSource final : public TextSource {
 
 // The object of a JSON line, or a discarded value when it is none. Nesting is bounded, so that a
 // hostile line cannot exhaust the stack.
-nlohmann::json parse_line(const std::string& line) {
+nlohmann::json parse_line(const std::string& line, const std::string& name) {
   constexpr int kDeepest = 64;
-  const auto keep = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > kDeepest) throw input_error("nested too deeply");
+  const auto keep = [&name](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > kDeepest) throw input_error(name + ": is nested too deeply");
     return true;
   };
   return nlohmann::json::parse(line, keep, false);
@@ -80,11 +81,13 @@ class StreamSource final : public TextSource {
 
   std::optional<SourceText> next() override {
     std::string line;
-    if (!std::getline(stream_, line)) return std::nullopt;
+    const bool found = static_cast<bool>(std::getline(stream_, line));
+    stop_if_interrupted();  // the line may be half a line then
+    if (!found) return std::nullopt;
     const int64_t bytes = static_cast<int64_t>(line.size()) + 1;
     const std::string name = concat("line ", ++line_);
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (format_ == InputFormat::kAuto) format_ = detect(line);
+    if (format_ == InputFormat::kAuto) format_ = detect(line, name);
     if (format_ == InputFormat::kLines) return SourceText{{std::move(line), name}, "", bytes};
     SourceText text = from_json(line, name);
     text.bytes = bytes;
@@ -94,13 +97,13 @@ class StreamSource final : public TextSource {
   int64_t total_bytes() const override { return total_; }
 
  private:
-  static InputFormat detect(const std::string& line) {
+  static InputFormat detect(const std::string& line, const std::string& name) {
     if (line.empty() || line[0] != '{') return InputFormat::kLines;
-    return is_text_object(parse_line(line)) ? InputFormat::kJsonl : InputFormat::kLines;
+    return is_text_object(parse_line(line, name)) ? InputFormat::kJsonl : InputFormat::kLines;
   }
 
   static SourceText from_json(const std::string& line, const std::string& name) {
-    const nlohmann::json value = parse_line(line);
+    const nlohmann::json value = parse_line(line, name);
     if (value.is_discarded()) throw input_error(name + ": is no JSON");
     if (!is_text_object(value)) {
       throw input_error(name + ": is no object with a string \"text\"");

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apps/m2/command.h"
+#include "cli/interrupt.h"
 #include "cli/output_file.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -23,6 +24,7 @@ void tokenize_lines(const Tokenizer& tokenizer) {
   OutputFile output("", OutputFile::OnFailure::kRemove);
   std::string line;
   for (size_t number = 1; std::getline(std::cin, line); ++number) {
+    stop_if_interrupted();
     try {
       output.stream() << to_json(tokenizer, tokenizer.encode(line)).dump() << '\n';
     } catch (const Error& error) {
@@ -30,6 +32,7 @@ void tokenize_lines(const Tokenizer& tokenizer) {
       throw Error(error.kind(), concat("line ", number, ": ", error.what()));
     }
   }
+  stop_if_interrupted();
   output.commit();
 }
 

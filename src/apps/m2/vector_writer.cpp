@@ -1,6 +1,7 @@
 #include "apps/m2/vector_writer.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <sstream>
 
@@ -87,23 +88,36 @@ class NpyVectorWriter final : public VectorWriter {
     if (text.matrix) shape.insert(shape.begin(), static_cast<int64_t>(text.rows));
     if (!npy_) {
       shape_ = shape;
-      npy_.emplace(output_.seekable() ? output_.stream() : memory_, DType::kF32, shape);
+      checked([&] {
+        npy_.emplace(output_.seekable() ? output_.stream() : memory_, DType::kF32, shape);
+      });
     }
     if (shape != shape_) {
       throw usage_error(concat("text ", text.index + 1, " has ", text.rows,
                                " tokens and the first ", shape_[0],
                                ", which one .npy cannot hold; write jsonl"));
     }
-    npy_->write(std::as_bytes(text.values));
+    checked([&] { npy_->write(std::as_bytes(text.values)); });
   }
 
   void finish() override {
     if (!npy_) throw usage_error("there is no text to write");
-    npy_->finish();
+    checked([&] { npy_->finish(); });
     if (!output_.seekable()) output_.stream() << memory_.str();
   }
 
  private:
+  // The writer of arrays knows neither the file's name nor why the stream failed.
+  template <class Write>
+  void checked(const Write& write) {
+    errno = 0;
+    try {
+      write();
+    } catch (const Error&) {
+      output_.fail(errno);
+    }
+  }
+
   OutputFile& output_;
   std::ostringstream memory_;
   std::vector<int64_t> shape_;
