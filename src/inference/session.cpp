@@ -65,7 +65,7 @@ void Session::compute(std::span<const TokenSequence> sequences, const VectorRequ
       const double share =
           static_cast<double>(layers_done) / static_cast<double>(model_->config.num_hidden_layers);
       const double done = static_cast<double>(done_rows) + share * static_cast<double>(rows);
-      if (go_on && !go_on(done / static_cast<double>(all_rows))) {
+      if (go_on && !go_on({done / static_cast<double>(all_rows), done})) {
         throw Error(ErrorKind::kInterrupted, "interrupted");
       }
     };

@@ -52,12 +52,16 @@ class Session {
   void check(const TokenSequence& sequence) const;
 
   // Vectors of `sequences`, each handed to `deliver` in order. Bits depend on the sequence, the
-  // model and the instruction set alone. Between layers `go_on` is called with the share of the
-  // call's work that is done; false ends the call with Error(kInterrupted). Error(kUsage) when the
+  // model and the instruction set alone. Between layers `go_on` is called with what is
+  // done of the call; false ends it with Error(kInterrupted). Error(kUsage) when the
   // pooler is asked for and the model has none; Error(kFailed) when a vector comes out as NaN or
   // infinity.
   using Deliver = std::function<void(const SequenceVectors&)>;
-  using GoOn = std::function<bool(double done)>;
+  struct Done {
+    double share = 0;   // of the call's work, 0 to 1
+    double tokens = 0;  // as many as that share is worth
+  };
+  using GoOn = std::function<bool(const Done& done)>;
   void compute(std::span<const TokenSequence> sequences, const VectorRequest& request,
                const Deliver& deliver, const GoOn& go_on = {});
 

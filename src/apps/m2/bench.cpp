@@ -45,7 +45,7 @@ double seconds_of_one(Session& session, std::span<const TokenSequence> sequences
   const auto start = std::chrono::steady_clock::now();
   session.compute(
       sequences, {Pooling::kMean, false}, [](const SequenceVectors&) {},
-      [](double) { return !interrupted(); });
+      [](const Session::Done&) { return !interrupted(); });
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

@@ -94,6 +94,7 @@ void embed_batch(Embedder& embedder, const EmbedOptions& options,
     bytes += text.bytes;
   }
   const Pooling pooling = options.pooling.value_or(embedder.model().config.pooling);
+  const int64_t before = count.tokens;
   embedder.embed(
       texts, options,
       [&](const TextVectors& vectors) {
@@ -108,10 +109,11 @@ void embed_batch(Embedder& embedder, const EmbedOptions& options,
         writer.write(written);
         count.tokens += vectors.tokens;
       },
-      [&](double done) {
-        const double at = static_cast<double>(count.done_bytes) + done * static_cast<double>(bytes);
+      [&](const Session::Done& done) {
+        const double at =
+            static_cast<double>(count.done_bytes) + done.share * static_cast<double>(bytes);
         count.progress.update(total_bytes > 0 ? at / static_cast<double>(total_bytes) : -1,
-                              count.tokens);
+                              before + static_cast<int64_t>(done.tokens));
         return !interrupted();
       });
   count.done_bytes += bytes;
@@ -137,7 +139,7 @@ void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, OutputFil
     bytes += text->bytes;
     batch.push_back(std::move(*text));
     if (batch.size() == kTextsAtOnce || bytes >= kBytesAtOnce) run();
-    if (interrupted()) throw Error(ErrorKind::kInterrupted, "interrupted");
+    stop_if_interrupted();
   }
   run();
   if (count.texts == 0) throw input_error("standard input: holds no text");
@@ -241,8 +243,8 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile&
         writer.write(written);
         count.tokens += static_cast<int64_t>(sequences[vectors.index].ids.size());
       },
-      [&](double done) {
-        count.progress.update(done, count.tokens);
+      [&](const Session::Done& done) {
+        count.progress.update(done.share, static_cast<int64_t>(done.tokens));
         return !interrupted();
       });
   writer.finish();
