@@ -11,8 +11,8 @@
 namespace m2 {
 namespace {
 
-nlohmann::json to_json(const Tokenizer& tokenizer, const Encoding& encoding) {
-  nlohmann::json tokens = nlohmann::json::array(), offsets = nlohmann::json::array();
+nlohmann::ordered_json to_json(const Tokenizer& tokenizer, const Encoding& encoding) {
+  nlohmann::ordered_json tokens = nlohmann::ordered_json::array(), offsets = tokens;
   for (size_t i = 0; i < encoding.ids.size(); ++i) {
     tokens.push_back(tokenizer.token_text(encoding.ids[i]));
     offsets.push_back({encoding.offsets[i].begin, encoding.offsets[i].end});

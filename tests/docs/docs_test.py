@@ -1,0 +1,61 @@
+"""Runs the console blocks of the README and of docs/: what they show is what the program does.
+
+In a block, a line that starts with "$ " is a command; the lines after it are its output, errors
+included. Numbers may differ (times do), and "…" stands for anything.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("M2_BUILD_DIR", "build/release")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands_of(page):
+    """(command, expected lines) of each command in the page's console blocks."""
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.M | re.S):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, *lines = part.rstrip("\n").split("\n")
+            yield command, lines
+
+
+def matches(expected, found):
+    def plain(line):
+        return re.sub(r"[0-9][0-9.,e+-]*", "#", line)
+
+    pattern = ".*".join(re.escape(plain(piece)) for piece in expected.split("…"))
+    return re.fullmatch(pattern, plain(found)) is not None
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if any(commands_of(p))], ids=lambda p: p.name)
+def test_page_shows_what_happens(page, tmp_path):
+    if not (BUILD / "m2").exists():
+        pytest.skip("the program is not built")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = dict(os.environ, PATH=f"{BUILD}:{os.environ['PATH']}")
+    for command, expected in commands_of(page):
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        found = done.stdout.splitlines()
+        fails = any(line.startswith("m2: error: ") for line in expected)
+        assert (done.returncode != 0) == fails, (command, done.stdout)
+        assert len(found) == len(expected), (command, done.stdout)
+        for wanted, line in zip(expected, found):
+            assert matches(wanted, line), (command, wanted, line)
+
+
+def test_a_wrong_page_is_noticed():
+    assert matches("about 1.7 s on 2 threads…", "about 12 s on 2 threads (oneDNN)")
+    assert not matches("about 1.7 s on 2 threads", "about 1.7 s on two threads")
+    assert not matches('{"index":0,…}', '{"id":0,"embedding":[1]}')
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
