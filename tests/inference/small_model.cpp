@@ -37,10 +37,19 @@ class Folder {
   fs::path path_;
 };
 
-void write_model(const fs::path& folder, Padding padding) {
+const fs::path& root() {
+  static const Folder folder;
+  return folder.path();
+}
+
+ModelConfig small_config(Padding padding) {
   ModelConfig config = parse_model_config(kConfig, "small model");
   config.padding = padding;
   config.padding_stated = true;
+  return config;
+}
+
+void write_model(const fs::path& folder, const ModelConfig& config, const EditWeight& edit) {
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
   for (const Parameter& parameter : parameters(config)) {
@@ -51,6 +60,7 @@ void write_model(const fs::path& folder, Padding padding) {
     if (parameter.name.ends_with("bias")) {
       for (float& value : buffer) value += static_cast<float>(random.bits() % 1000) * 1e-3f - 0.5f;
     }
+    if (edit) edit(parameter.name, buffer);
     tensors.push_back({parameter.name, {DType::kF32, parameter.shape, buffer.data()}});
   }
   fs::create_directories(folder);
@@ -64,14 +74,22 @@ void write_model(const fs::path& folder, Padding padding) {
 }  // namespace
 
 fs::path small_model_folder(Padding padding) {
-  static const Folder root;
-  const fs::path folder = root.path() / padding_name(padding);
-  if (!fs::exists(folder)) write_model(folder, padding);
+  const fs::path folder = root() / padding_name(padding);
+  if (!fs::exists(folder)) write_model(folder, small_config(padding), {});
   return folder;
 }
 
 std::shared_ptr<const Model> small_model(Padding padding) {
   return load_model({small_model_folder(padding), "", std::nullopt});
+}
+
+std::shared_ptr<const Model> edited_model(const std::string& name, const EditConfig& edit_config,
+                                          const EditWeight& edit_weight) {
+  ModelConfig config = small_config(Padding::kNone);
+  edit_config(config);
+  const fs::path folder = root() / name;
+  write_model(folder, config, edit_weight);
+  return load_model({folder, "", std::nullopt});
 }
 
 TokenSequence some_tokens(size_t length, uint64_t seed) {
