@@ -125,6 +125,20 @@ def test_no_space_for_a_file(model, tmp_path, suffix):
         assert [parse_line(line)["index"] for line in lines[:-1]] == list(range(len(lines) - 1))
 
 
+def test_no_space_on_a_small_disk(model, tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("mounting needs a privileged user")
+    try:
+        for suffix in ("npy", "txt", "jsonl"):
+            path = tmp_path / f"v.{suffix}"
+            refuse(FAILED, "embed", "--model-id", model, "-o", path, stdin=b"one gate\n" * 2000,
+                   says=[path, "No space left"])
+            assert os.listdir(tmp_path) == ([f"{path.name}.part"] if suffix == "jsonl" else [])
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 def test_no_space_for_a_model(model, tmp_path):
     config = tmp_path / "config.json"
     config.write_bytes((model / "config.json").read_bytes())
@@ -221,6 +235,17 @@ def test_tokenize_is_interrupted(model):
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == INTERRUPTED
+
+
+def test_init_is_interrupted(model, tmp_path):
+    out = tmp_path / "out"
+    words = [PROGRAM, "init", "--preset", "m2-bert-80M", "--length", "2048", "--vocab", model / "vocab.txt", out]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, env=environment()) as process:
+        while not out.exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        check_refusal(interrupt(process), INTERRUPTED, says="interrupted")
+    assert os.listdir(out) == []
 
 
 def test_a_whole_run_replaces_what_was_left(model, tmp_path):
