@@ -43,6 +43,15 @@ def test_golden_command(tmp_path, weights):
     assert relative_error(found, numpy.load(GOLDEN / "pooled.npy")) < BOUND
 
 
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "sse4", "scalar"])
+def test_golden_command_on_each_instruction_set(tmp_path, isa):
+    done = run(*golden_command(tmp_path / "out.npy"), env={"M2_ISA": isa})
+    if b"is not to be had here" in done.stderr:
+        pytest.skip(f"this machine has no {isa}")
+    assert done.returncode == 0 and done.stderr == b""
+    assert relative_error(numpy.load(tmp_path / "out.npy"), numpy.load(GOLDEN / "pooled.npy")) < BOUND
+
+
 def test_golden_command_with_another_id_fails(tmp_path):
     ids = numpy.load(GOLDEN / "input_ids.npy")
     ids[0, 5] += 1
