@@ -177,7 +177,7 @@ def started(model, output, stdin):
 
 
 def wait_for_lines(process, path):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 15
     while not path.exists() or path.stat().st_size == 0:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
