@@ -37,6 +37,10 @@ struct FftPlan {
     const uint32_t* partner;  // [N2] position of the mirror frequency within the other row
   };
 
+  FftPlan() = default;
+  FftPlan(const FftPlan&) = delete;  // pairs point into the plan itself
+  FftPlan& operator=(const FftPlan&) = delete;
+
   size_t points = 0;            // N
   FftAxis columns;              // N1 points; even
   FftAxis rows;                 // N2 points

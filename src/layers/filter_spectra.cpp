@@ -1,6 +1,7 @@
 #include "layers/filter_spectra.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "kernels/hyena_filter.h"
@@ -12,7 +13,6 @@ namespace {
 
 constexpr size_t kPanelBlocks = kFilterPanel / kChannelBlock;
 
-// Networks of one filter in features_: k at 0, k_rev at 1.
 size_t row_tiles_of(size_t taps) {
   return round_up(taps, kLongTile) / kLongTile;
 }
@@ -141,10 +141,10 @@ const Spectra& SpectrumStore::get(size_t layer, const FilterPair& filters, const
     maker_.make(filters, plan, executor, unkept_);
     return unkept_;
   }
-  Spectra& spectra = kept_[key];
+  Spectra spectra;
   maker_.make(filters, plan, executor, spectra);
   kept_bytes_ += bytes;
-  return spectra;
+  return kept_.emplace(key, std::move(spectra)).first->second;
 }
 
 size_t SpectrumStore::bytes() const {

@@ -28,7 +28,6 @@ class SpectrumMaker {
   size_t bytes() const;
 
  private:
-  struct TapRequest;
   void make_features(const HyenaFilter& filter, size_t taps, Executor& executor,
                      size_t first_network);
   void make_panel(const HyenaFilter& filter, size_t panel, size_t taps, const FftPlan& plan,
