@@ -25,6 +25,10 @@ class ShardedFile final : public TensorFile {
     return found == shard_of_.end() ? nullptr : shards_.at(found->second)->find(name);
   }
 
+  void release_pages(std::span<const std::byte> range) const override {
+    for (const auto& [name, file] : shards_) file->release_pages(range);
+  }
+
   std::string format() const override {
     const std::string one = shards_.begin()->second->format();
     return concat(one, ", ", shards_.size(), shards_.size() == 1 ? " shard" : " shards");

@@ -25,6 +25,9 @@ class SafetensorsFile final : public TensorFile {
 
   const std::vector<std::string>& names() const override { return names_; }
   const TensorView* find(std::string_view name) const override;
+  void release_pages(std::span<const std::byte> range) const override {
+    if (file_) file_->release_pages(range);
+  }
   std::string format() const override { return "safetensors"; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 

@@ -5,7 +5,9 @@
 // Error(kInput) with one line that names the file, where it can the tensor, and what to do.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,10 @@ class TensorFile {
   // The tensor of that name, or nullptr when the file has none. Error(kInput) when the file has
   // the name but its value depends on a Python class that is not read: the line names the class.
   virtual const TensorView* find(std::string_view name) const = 0;
+
+  // Lets the pages behind `range`, part of a tensor, leave memory where they are mapped from disk;
+  // they come back when they are read again. Nothing happens to tensors that lie in memory.
+  virtual void release_pages(std::span<const std::byte> range) const = 0;
 
   // "safetensors", "safetensors, 3 shards", "PyTorch".
   virtual std::string format() const = 0;

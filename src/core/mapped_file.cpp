@@ -44,7 +44,8 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::release_pages(std::span<const std::byte> range) {
+void MappedFile::release_pages(std::span<const std::byte> range) const {
+  if (range.data() < data_ || range.data() + range.size() > data_ + size_) return;
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(range.data()) / page * page;
   const uintptr_t end = reinterpret_cast<uintptr_t>(range.data() + range.size());

@@ -21,8 +21,9 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
   // Tells the system that the pages of `range` are not needed soon: they leave memory and are read
-  // again from disk when touched.
-  static void release_pages(std::span<const std::byte> range);
+  // again from disk when touched. A range outside this mapping is left alone: memory of another
+  // kind would lose its contents.
+  void release_pages(std::span<const std::byte> range) const;
 
  private:
   std::string path_;

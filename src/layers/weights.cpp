@@ -6,7 +6,6 @@
 
 #include "config/name_matching.h"
 #include "core/error.h"
-#include "core/mapped_file.h"
 #include "core/text.h"
 
 namespace m2 {
@@ -22,7 +21,7 @@ bool all_finite(std::span<const float> values) {
 }  // namespace
 
 void FloatTensor::release_pages() const {
-  if (file_) MappedFile::release_pages(std::as_bytes(values_));
+  if (file_) file_->release_pages(std::as_bytes(values_));
 }
 
 Weights::Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> file)

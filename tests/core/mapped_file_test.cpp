@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -30,6 +31,17 @@ TEST(MappedFile, NamesWhatCannotBeRead) {
       EXPECT_NE(std::string(error.what()).find(path), std::string::npos);
     }
   }
+}
+
+TEST(MappedFile, ReleasingPagesChangesNothing) {
+  const std::string path = testing::TempDir() + "mapped_file_release_test.bin";
+  std::ofstream(path) << std::string(3 * 4096, 'x');
+  const MappedFile file(path);
+  file.release_pages(file.bytes().subspan(100, 8000));
+  for (const std::byte byte : file.bytes()) ASSERT_EQ(byte, std::byte{'x'});
+  const std::vector<std::byte> memory(3 * 4096, std::byte{7});
+  file.release_pages(memory);  // no part of the mapping: must keep its contents
+  for (const std::byte byte : memory) ASSERT_EQ(byte, std::byte{7});
 }
 
 TEST(Text, DecodesOnlyWellFormedUtf8) {
