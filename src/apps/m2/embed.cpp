@@ -3,13 +3,12 @@
 
 #include <array>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 
 #include "apps/m2/command.h"
+#include "apps/m2/id_array.h"
 #include "apps/m2/text_source.h"
 #include "apps/m2/vector_writer.h"
-#include "checkpoint/npy.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "core/error.h"
@@ -149,77 +148,14 @@ void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, OutputFil
   count.say();
 }
 
-// A two-dimensional array of ids, or one row of them, as int64.
-struct IdArray {
-  std::vector<int64_t> values;
-  size_t rows = 0, length = 0;
-
-  std::span<const int64_t> row(size_t index) const {
-    if (values.empty()) return {};
-    return std::span(values).subspan(index * length, length);
-  }
-};
-
-template <class Stored>
-void append_integers(const TensorView& tensor, std::vector<int64_t>& out) {
-  const char* bytes = static_cast<const char*>(tensor.data);
-  for (int64_t i = 0; i < tensor.elements(); ++i) {
-    Stored value;
-    std::memcpy(&value, bytes + static_cast<size_t>(i) * sizeof(Stored), sizeof(Stored));
-    out.push_back(static_cast<int64_t>(value));
-  }
-}
-
-IdArray read_ids(const std::string& path) {
-  const NpyFile file(path);
-  const TensorView& tensor = file.tensor();
-  if (tensor.shape.empty() || tensor.shape.size() > 2 || tensor.elements() == 0) {
-    throw input_error(concat(path, ": has the shape ", shape_text(tensor.shape),
-                             "; ids are [texts][tokens] or [tokens]"));
-  }
-  IdArray array;
-  array.length = static_cast<size_t>(tensor.shape.back());
-  array.rows = static_cast<size_t>(tensor.elements()) / array.length;
-  switch (tensor.dtype) {
-    case DType::kI64:
-      append_integers<int64_t>(tensor, array.values);
-      break;
-    case DType::kI32:
-      append_integers<int32_t>(tensor, array.values);
-      break;
-    case DType::kI16:
-      append_integers<int16_t>(tensor, array.values);
-      break;
-    case DType::kI8:
-      append_integers<int8_t>(tensor, array.values);
-      break;
-    case DType::kU8:
-    case DType::kBool:
-      append_integers<uint8_t>(tensor, array.values);
-      break;
-    default:
-      throw input_error(concat(path, ": holds ", dtype_name(tensor.dtype), "; ids are integers"));
-  }
-  return array;
-}
-
-IdArray read_companion(const std::string& path, const IdArray& ids, const std::string& ids_path) {
-  if (path.empty()) return {};
-  IdArray array = read_ids(path);
-  if (array.rows != ids.rows || array.length != ids.length) {
-    throw input_error(concat(path, ": has another shape than ", ids_path));
-  }
-  return array;
-}
-
 void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
                VectorWriter& writer) {
   if (!flags.texts.empty() || !flags.files.empty()) {
     throw usage_error("--input-ids takes the place of texts; give one or the other");
   }
   const IdArray ids = read_ids(flags.input_ids);
-  const IdArray mask = read_companion(flags.attention_mask, ids, flags.input_ids);
-  const IdArray types = read_companion(flags.token_type_ids, ids, flags.input_ids);
+  const IdArray mask = read_ids_like(ids, flags.attention_mask, flags.input_ids);
+  const IdArray types = read_ids_like(ids, flags.token_type_ids, flags.input_ids);
   const auto model = load_model(flags.model.files());
   Session session(model, flags.model.session());
   std::vector<TokenSequence> sequences;
