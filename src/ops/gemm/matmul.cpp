@@ -146,6 +146,7 @@ double measure_gemm_rate(int threads, int repeats) {
   constexpr size_t kRows = 2048, kInner = 768, kColumns = 2304;
   constexpr double kWork = 2.0 * kRows * kInner * kColumns;
   ThreadContext& context = thread_context();
+  omp_set_num_threads(threads);  // before the primitive is made: it is planned for that many
   const PackedMatrix::Shape shape = {kInner, kColumns, kInner, kColumns, false};
   const memory::desc any({kInner, kColumns}, memory::data_type::f32, memory::format_tag::any);
   const auto description = describe(shape, kRows, any);
@@ -162,7 +163,6 @@ double measure_gemm_rate(int threads, int repeats) {
       {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), cpu_engine(), scratch.data())}};
   const dnnl::matmul primitive(description);
   double best = 0;
-  omp_set_num_threads(threads);
   for (int i = 0; i < repeats + 1; ++i) {  // the first warms up
     const auto start = std::chrono::steady_clock::now();
     primitive.execute(context.stream, arguments);
