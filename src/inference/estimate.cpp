@@ -4,6 +4,7 @@
 
 #include "kernels/fft_plan.h"
 #include "kernels/layout.h"
+#include "layers/hyena_filter.h"
 
 namespace m2 {
 namespace {
@@ -52,7 +53,8 @@ size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_
     const auto plan = fft_plan(transform_size(2 * rows));
     const size_t order = static_cast<size_t>(config.hyena_filter_order);
     floats += static_cast<size_t>(threads) * plan->workspace_floats();
-    floats += 4 * rows * order + 2 * plan->points * 128;  // features and one panel of kernels
+    floats +=
+        4 * rows * order + 2 * plan->points * kFilterPanel;  // features and one panel of kernels
     const size_t spectra = layer_spectrum_bytes(config, length) / sizeof(float);
     const size_t kept = kept_layers(config, length, filter_cache_bytes);
     floats += spectra * (kept == layers ? kept : kept + 1);

@@ -41,8 +41,9 @@ class ShortFilter {
   ChannelVec a_, b_, c_, bias_;
 };
 
-// Column pass forward: `load(t, lane)` gives the point at index t. With Half::kLower points from
-// N/2 on are zero and load is not asked for them.
+// Column pass forward. load.Fill writes `live` points of `group` neighbouring columns, the first at
+// index `column`, the next `step` further; with Half::kLower points from N/2 on are zero and not
+// asked for.
 template <Half kHalf, class Load>
 HWY_INLINE void ForwardColumns(const FftPlan& plan, float* work, const Load& load) {
   const ChannelTag d;
@@ -68,7 +69,7 @@ HWY_INLINE void ForwardColumns(const FftPlan& plan, float* work, const Load& loa
   }
 }
 
-// Column pass back: hands the lower half of the points to `store`.
+// Column pass back: store.Drain takes the lower half of the points, laid out as Fill's.
 template <class Store>
 HWY_INLINE void InverseColumns(const FftPlan& plan, float* work, const Store& store) {
   const ChannelTag d;
