@@ -122,8 +122,4 @@ void Session::pool(const TokenSequence& sequence, const TextRows& rows,
   }
 }
 
-size_t Session::held_bytes() const {
-  return workspace_.bytes() + spectra_.bytes() + hidden_.bytes();
-}
-
 }  // namespace m2

@@ -65,9 +65,6 @@ class Session {
   void compute(std::span<const TokenSequence> sequences, const VectorRequest& request,
                const Deliver& deliver, const GoOn& go_on = {});
 
-  // Bytes of workspace and spectra held now.
-  size_t held_bytes() const;
-
  private:
   void compute_batch(std::span<const TokenSequence> batch, size_t first,
                      const VectorRequest& request, const Deliver& deliver,

@@ -25,8 +25,6 @@ class DimensionMixer {
   // One tile of `rows` rows; channels beyond H are zero in x and become so in out. out may be x.
   void apply(size_t rows, const float* x, WorkerScratch& scratch, float* out) const;
 
-  size_t packed_bytes() const { return gated_layers_.packed_bytes() + wo_.packed_bytes(); }
-
  private:
   bool gated_;
   size_t width_;

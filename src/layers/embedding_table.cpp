@@ -19,8 +19,6 @@ EmbeddingTable::EmbeddingTable(const Weights& weights)
       norm_(weights.get("bert.embeddings.LayerNorm.weight").values(),
             weights.get("bert.embeddings.LayerNorm.bias").values(),
             weights.config().layer_norm_eps) {
-  words_ = word_.values().size() / channels_;
-  types_ = type_.values().size() / channels_;
   if (has_positions_) position_ = weights.get(kPosition);
   // Looked up row by row: what the check for NaN has read need not stay.
   word_.release_pages();

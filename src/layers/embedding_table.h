@@ -21,11 +21,8 @@ class EmbeddingTable {
   void embed_tile(std::span<const int32_t> ids, std::span<const int32_t> types, size_t first,
                   size_t rows, size_t stride, float* out) const;
 
-  size_t words() const { return words_; }
-  size_t types() const { return types_; }
-
  private:
-  size_t channels_, words_, types_;
+  size_t channels_;
   FloatTensor word_, type_, position_;
   bool has_positions_;
   Norm norm_;

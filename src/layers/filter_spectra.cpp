@@ -110,15 +110,6 @@ void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executo
   }
 }
 
-size_t SpectrumMaker::bytes() const {
-  size_t total = features_.capacity_bytes() + kernels_.capacity_bytes();
-  for (const WorkerScratch& worker : workers_) {
-    total += worker.input.capacity_bytes() + worker.output.capacity_bytes() +
-             worker.transform.capacity_bytes();
-  }
-  return total;
-}
-
 bool SpectrumStore::make_room(size_t points, size_t bytes) {
   if (bytes > budget_) return false;
   while (kept_bytes_ + bytes > budget_) {
@@ -145,10 +136,6 @@ const Spectra& SpectrumStore::get(size_t layer, const FilterPair& filters, const
   maker_.make(filters, plan, executor, spectra);
   kept_bytes_ += bytes;
   return kept_.emplace(key, std::move(spectra)).first->second;
-}
-
-size_t SpectrumStore::bytes() const {
-  return kept_bytes_ + unkept_.capacity_bytes() + maker_.bytes();
 }
 
 }  // namespace m2

@@ -25,7 +25,6 @@ using Spectra = AlignedBuffer<float>;
 class SpectrumMaker {
  public:
   void make(const FilterPair& filters, const FftPlan& plan, Executor& executor, Spectra& out);
-  size_t bytes() const;
 
  private:
   void make_features(const HyenaFilter& filter, size_t taps, Executor& executor,
@@ -49,8 +48,6 @@ class SpectrumStore {
                      Executor& executor);
 
   size_t kept_bytes() const { return kept_bytes_; }
-  // All memory held: what is kept, the buffer for the rest, and scratch.
-  size_t bytes() const;
   // How often spectra were made.
   size_t made() const { return made_; }
 

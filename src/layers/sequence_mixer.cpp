@@ -132,8 +132,4 @@ void SequenceMixer::project_output(const TextRows& text, size_t row, WorkerScrat
   output_.apply(text.tile_rows, in, output);
 }
 
-size_t SequenceMixer::packed_bytes() const {
-  return input_.packed_bytes() + output_.packed_bytes();
-}
-
 }  // namespace m2

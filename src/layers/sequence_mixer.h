@@ -40,7 +40,6 @@ class SequenceMixer {
   const HyenaFilter* residual_filter() const {
     return residual_filter_ ? &*residual_filter_ : nullptr;
   }
-  size_t packed_bytes() const;
 
  private:
   size_t channels_, blocks_, stride_;

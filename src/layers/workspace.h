@@ -18,8 +18,6 @@ struct WorkerScratch {
 struct Workspace {
   std::vector<WorkerScratch> workers;
   Activations projections;  // x1, x2 and v of a layer; x1's place takes the mixer's result
-
-  size_t bytes() const;
 };
 
 // The buffer with room for `count` floats.

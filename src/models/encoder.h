@@ -41,11 +41,6 @@ class Encoder {
   // was made from, hidden_size channels, in `hidden`.
   virtual void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
                        ForwardContext& context, Activations& hidden) const = 0;
-
-  // Bytes of weights held in memory, and of the spectra that one layer needs at `length`; 0 where a
-  // family has none.
-  virtual size_t weight_bytes() const = 0;
-  virtual size_t spectrum_bytes(size_t length) const = 0;
 };
 
 // The encoder of the configuration's family. Throws Error(kInput) for weights that do not fit it

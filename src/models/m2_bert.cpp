@@ -69,16 +69,4 @@ void M2Bert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int
   }
 }
 
-size_t M2Bert::weight_bytes() const {
-  size_t bytes = 0;
-  for (const Layer& layer : layers_) {
-    bytes += layer.sequence_mixer.packed_bytes() + layer.dimension_mixer.packed_bytes();
-  }
-  return bytes;
-}
-
-size_t M2Bert::spectrum_bytes(size_t length) const {
-  return blocks_ * fft_plan(transform_size(2 * length))->spectrum_floats() * sizeof(float);
-}
-
 }  // namespace m2

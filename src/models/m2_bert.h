@@ -17,8 +17,6 @@ class M2Bert final : public Encoder {
   const ModelConfig& config() const override { return config_; }
   void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
                ForwardContext& context, Activations& hidden) const override;
-  size_t weight_bytes() const override;
-  size_t spectrum_bytes(size_t length) const override;
 
   struct Layer {
     SequenceMixer sequence_mixer;

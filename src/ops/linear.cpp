@@ -22,7 +22,6 @@ Linear Linear::block_diagonal(size_t blocks, size_t in, size_t out, const Stride
   M2_CHECK(strides.in >= tile_stride(in, blocks) && strides.out >= tile_stride(out, blocks));
   Linear linear;
   linear.blocks_ = blocks;
-  linear.in_ = in;
   linear.out_ = out;
   linear.in_stride_ = strides.in;
   linear.out_stride_ = strides.out;
@@ -40,12 +39,6 @@ Linear Linear::block_diagonal(size_t blocks, size_t in, size_t out, const Stride
                                   linear.block_in_);
   }
   return linear;
-}
-
-size_t Linear::packed_bytes() const {
-  size_t bytes = 0;
-  for (const PackedMatrix& matrix : matrices_) bytes += matrix.packed_bytes();
-  return bytes;
 }
 
 void Linear::apply(size_t rows, const float* in, float* out) const {

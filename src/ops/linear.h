@@ -32,15 +32,13 @@ class Linear {
   // become zero.
   size_t in_stride() const { return in_stride_; }
   size_t out_stride() const { return out_stride_; }
-  size_t in() const { return in_; }
   size_t out() const { return out_; }
-  size_t packed_bytes() const;
 
   // One tile of `rows` (kShortTile or kLongTile) rows on the calling thread.
   void apply(size_t rows, const float* in, float* out) const;
 
  private:
-  size_t blocks_ = 0, in_ = 0, out_ = 0, in_stride_ = 0, out_stride_ = 0;
+  size_t blocks_ = 0, out_ = 0, in_stride_ = 0, out_stride_ = 0;
   size_t block_in_ = 0, block_out_ = 0;
   std::vector<PackedMatrix> matrices_;
   AlignedBuffer<float> bias_;  // empty, or as long as a row of the output

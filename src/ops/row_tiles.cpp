@@ -29,7 +29,6 @@ RowTiles::RowTiles(std::span<const size_t> lengths) {
 }
 
 void Activations::resize(const RowTiles& rows, size_t channels) {
-  channels_ = channels;
   blocks_ = channel_blocks(channels);
   data_.resize(rows.padded_rows() * blocks_ * kChannelBlock);
 }

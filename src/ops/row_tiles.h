@@ -43,7 +43,6 @@ class Activations {
  public:
   // Room for `channels` on every padded row; the contents are undefined.
   void resize(const RowTiles& rows, size_t channels);
-  size_t channels() const { return channels_; }
   size_t blocks() const { return blocks_; }
 
   float* block(const TextRows& text, size_t block);
@@ -55,10 +54,8 @@ class Activations {
   void scatter(const TextRows& text, size_t row, size_t first, size_t count, const float* tile,
                size_t tile_stride);
 
-  size_t bytes() const { return data_.capacity_bytes(); }
-
  private:
-  size_t channels_ = 0, blocks_ = 0;
+  size_t blocks_ = 0;
   AlignedBuffer<float> data_;
 };
 

@@ -116,10 +116,6 @@ PackedMatrix::~PackedMatrix() = default;
 PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
-size_t PackedMatrix::packed_bytes() const {
-  return state_->weights.size();
-}
-
 void PackedMatrix::multiply(size_t rows, const float* in, const float* bias, float* out) const {
   M2_CHECK(rows == kShortTile || rows == kLongTile);
   M2_CHECK((bias != nullptr) == state_->shape.with_bias);

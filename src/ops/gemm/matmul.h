@@ -33,8 +33,6 @@ class PackedMatrix {
   // tiles. Thread-safe; runs on this thread alone.
   void multiply(size_t rows, const float* in, const float* bias, float* out) const;
 
-  size_t packed_bytes() const;
-
  private:
   struct Kernel;
   struct State;
