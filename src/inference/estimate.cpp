@@ -9,7 +9,7 @@
 namespace m2 {
 namespace {
 
-constexpr double kShareKept = 0.75, kShareMade = 0.6;
+constexpr double kShareKept = 0.7, kShareMade = 0.57;
 
 size_t mlp_weights(const ModelConfig& config) {
   const size_t hidden = static_cast<size_t>(config.hidden_size);

@@ -23,7 +23,7 @@ HWY_INLINE hn::Vec<D> Polynomial(D d, hn::Vec<D> x, const float (&coefficients)[
   return sum;
 }
 
-// 2^x for −126 <= x <= 127, to 1.5 units in the last place: the integer part goes into the exponent
+// 2^x for −126 <= x <= 127: the integer part goes into the exponent
 // bits, the rest, at most a half, into a minimax polynomial (relative error 2e-9).
 template <class D>
 HWY_INLINE hn::Vec<D> Exp2(D d, hn::Vec<D> x) {
