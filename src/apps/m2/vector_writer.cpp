@@ -1,8 +1,6 @@
 #include "apps/m2/vector_writer.h"
 
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <sstream>
 
 #include "checkpoint/npy.h"
@@ -12,70 +10,20 @@
 namespace m2 {
 namespace {
 
-// The shortest digits that read back as the same float.
-void append_number(std::string& out, float value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  out.append(buffer.data(), result.ptr);
-}
-
-void append_row(std::string& out, std::span<const float> values, const char* separator) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out += separator;
-    append_number(out, values[i]);
-  }
-}
-
-class JsonlWriter final : public VectorWriter {
+// A line, or the lines, of each text as they come.
+class TextWriter final : public VectorWriter {
  public:
-  explicit JsonlWriter(OutputFile& output) : output_(output) {}
+  using Render = std::string (*)(const WrittenText&);
+  TextWriter(OutputFile& output, Render render) : output_(output), render_(render) {}
 
   void write(const WrittenText& text) override {
-    std::string line = concat("{\"index\":", text.index);
-    if (!text.id.empty()) line += ",\"id\":" + text.id;
-    if (text.report != nullptr) append_report(line, *text.report);
-    line += ",\"embedding\":";
-    const size_t width = text.values.size() / text.rows;
-    if (text.matrix) line += '[';
-    for (size_t row = 0; row < text.rows; ++row) {
-      line += row == 0 ? "[" : ",[";
-      append_row(line, text.values.subspan(row * width, width), ",");
-      line += ']';
-    }
-    if (text.matrix) line += ']';
-    output_.stream() << line << "}\n";
-    output_.flush();
-  }
-
- private:
-  static void append_report(std::string& line, const TextVectors& report) {
-    line += concat(",\"tokens\":", report.tokens,
-                   ",\"truncated\":", report.truncated ? "true" : "false");
-    if (!report.truncated) return;
-    line += concat(",\"total_tokens\":", report.total_tokens, ",\"characters\":", report.characters,
-                   ",\"kept_characters\":[", report.kept.begin, ",", report.kept.end, "]");
-  }
-
-  OutputFile& output_;
-};
-
-class LinesWriter final : public VectorWriter {
- public:
-  explicit LinesWriter(OutputFile& output) : output_(output) {}
-
-  void write(const WrittenText& text) override {
-    const size_t width = text.values.size() / text.rows;
-    std::string lines;
-    for (size_t row = 0; row < text.rows; ++row) {
-      append_row(lines, text.values.subspan(row * width, width), " ");
-      lines += '\n';
-    }
-    output_.stream() << lines;
+    output_.stream() << render_(text);
     output_.flush();
   }
 
  private:
   OutputFile& output_;
+  Render render_;
 };
 
 // The header counts the texts, which are known at the end: a pipe gets the whole from memory then.
@@ -136,11 +84,11 @@ std::optional<VectorFormat> format_of_name(const std::string& path) {
 std::unique_ptr<VectorWriter> make_writer(VectorFormat format, OutputFile& output) {
   switch (format) {
     case VectorFormat::kJsonl:
-      return std::make_unique<JsonlWriter>(output);
+      return std::make_unique<TextWriter>(output, json_line);
     case VectorFormat::kNpy:
       return std::make_unique<NpyVectorWriter>(output);
     case VectorFormat::kText:
-      return std::make_unique<LinesWriter>(output);
+      return std::make_unique<TextWriter>(output, number_lines);
   }
   throw std::logic_error("unreachable");
 }
