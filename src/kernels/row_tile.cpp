@@ -31,4 +31,18 @@ void scatter_tile(const RowTile& shape, const float* tile, float* blocks) {
   }
 }
 
+void scatter_tile_transposed(const RowTile& shape, const float* tile, float* blocks) {
+  for (size_t block = 0; block < shape.blocks; ++block) {
+    for (size_t row = 0; row < shape.rows; row += kChannelBlock) {
+      const float* source = tile + row * shape.tile_stride + block * kChannelBlock;
+      float* target = blocks + block * shape.block_stride + row * kChannelBlock;
+      for (size_t channel = 0; channel < kChannelBlock; ++channel) {
+        for (size_t lane = 0; lane < kChannelBlock; ++lane) {
+          target[channel * kChannelBlock + lane] = source[lane * shape.tile_stride + channel];
+        }
+      }
+    }
+  }
+}
+
 }  // namespace m2

@@ -17,5 +17,8 @@ struct RowTile {
 void gather_tile(const RowTile& shape, const float* blocks, float* tile);
 // tile -> blocks.
 void scatter_tile(const RowTile& shape, const float* tile, float* blocks);
+// The same with every 16 rows of a block transposed, [channel][row]: what attention wants of keys.
+// rows is a multiple of kChannelBlock.
+void scatter_tile_transposed(const RowTile& shape, const float* tile, float* blocks);
 
 }  // namespace m2
