@@ -6,10 +6,13 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "hub/hub_cache.h"
 
 namespace m2 {
 
-ModelDescription describe_model(const ModelFiles& files) {
+ModelDescription describe_model(const ModelFiles& asked) {
+  ModelFiles files = asked;
+  files.path = find_model(asked.path);
   Checkpoint checkpoint = open_checkpoint(files.path);
   const std::string config_path =
       files.config_path.empty() ? find_config(files.path) : files.config_path;

@@ -13,7 +13,7 @@
 namespace m2 {
 
 struct ModelFiles {
-  std::string path;                // a folder or a file of weights
+  std::string path;                // a folder, a file of weights, or a name on the hub
   std::string config_path;         // empty: looked for beside the weights
   std::optional<Padding> padding;  // instead of the model's own contract
 };
