@@ -21,8 +21,8 @@ void* allocate_aligned(size_t bytes) {
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* block = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (block == nullptr) {
-    throw failed_error(concat("not enough memory: ", bytes_text(rounded),
-                              " could not be allocated; try fewer or shorter texts at a time"));
+    throw MemoryError(concat("not enough memory: ", bytes_text(rounded),
+                             " could not be allocated; try fewer or shorter texts at a time"));
   }
   if (huge) madvise(block, rounded, MADV_HUGEPAGE);
   return block;

@@ -34,7 +34,7 @@ class AlignedBuffer {
   size_t capacity_ = 0;
 };
 
-// Allocation behind AlignedBuffer. Throws Error(kFailed) that names the size when memory is short.
+// Allocation behind AlignedBuffer. Throws MemoryError that names the size when memory is short.
 void* allocate_aligned(size_t bytes);
 void free_aligned(void* block);
 

@@ -25,6 +25,12 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
+// Memory was asked for that is not to be had: a kFailed that programs can tell from the others.
+class MemoryError final : public Error {
+ public:
+  explicit MemoryError(const std::string& message) : Error(ErrorKind::kFailed, message) {}
+};
+
 Error failed_error(const std::string& message);
 Error usage_error(const std::string& message);
 Error input_error(const std::string& message);

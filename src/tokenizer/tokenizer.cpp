@@ -311,10 +311,7 @@ Encoding Tokenizer::State::assemble(const std::vector<TemplatePiece>& pieces,
 }
 
 Tokenizer::Tokenizer(TokenizerParts parts)
-    : state_(std::make_unique<const State>(std::move(parts))) {}
-Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
-Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
-Tokenizer::~Tokenizer() = default;
+    : state_(std::make_shared<const State>(std::move(parts))) {}
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   return state_->assemble(state_->post_processor.single, {state_->tokenize(text), TokenList{}},

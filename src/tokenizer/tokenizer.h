@@ -58,7 +58,7 @@ struct SpecialTokenIds {
 
 struct TokenizerParts;
 
-// Safe to use from many threads at once.
+// Safe to use from many threads at once; copies share their tables.
 class Tokenizer {
  public:
   // Reads, at `path`,
@@ -71,9 +71,6 @@ class Tokenizer {
   static Tokenizer load(const std::string& path);
 
   explicit Tokenizer(TokenizerParts parts);
-  Tokenizer(Tokenizer&&) noexcept;
-  Tokenizer& operator=(Tokenizer&&) noexcept;
-  ~Tokenizer();
 
   // `text` is UTF-8, or Error(kInput) that names the first bad byte. Time is linear in its length.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
@@ -91,7 +88,7 @@ class Tokenizer {
 
  private:
   struct State;
-  std::unique_ptr<const State> state_;
+  std::shared_ptr<const State> state_;
 };
 
 }  // namespace m2
