@@ -21,6 +21,8 @@ struct EmbedOptions {
   std::optional<Pooling> pooling;  // the model's own where not given
   std::optional<bool> normalise;   // likewise
   Truncation truncation = Truncation::kError;
+  std::optional<std::string> prompt;       // set before every text
+  std::optional<std::string> prompt_name;  // one of the model's prompts instead
 };
 
 // A text and what to call it in an error: "text 3", "line 7 of standard input", a file's name.
@@ -36,8 +38,9 @@ struct TextVectors {
   int64_t characters = 0;    // of the text
   Offsets kept;              // characters that the vector is of
   bool truncated = false;
-  size_t rows = 0;                // 1, or one a token for Pooling::kNone
-  std::span<const float> values;  // [rows][hidden_size]; valid during the call
+  size_t rows = 0;  // 1, or one a token for Pooling::kNone
+  // [rows][vector_size], [rows][hidden_size] for Pooling::kNone; valid during the call.
+  std::span<const float> values;
 };
 
 class Embedder {

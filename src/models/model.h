@@ -35,6 +35,9 @@ struct Model {
   std::unique_ptr<Encoder> encoder;
   std::optional<Pooler> pooler;
   std::optional<Classifier> classifier;
+
+  // Numbers of a pooled vector. Hidden states (Pooling::kNone) have hidden_size.
+  size_t vector_size() const { return static_cast<size_t>(config.hidden_size); }
 };
 
 // Reads the weights. A model without a pooler that would pool by it gets the masked mean instead,
