@@ -34,6 +34,7 @@ class ShardedFile final : public TensorFile {
     return concat(one, ", ", shards_.size(), shards_.size() == 1 ? " shard" : " shards");
   }
 
+  std::vector<std::string> unreadable() const override;
   std::vector<std::string> ignored() const override;
   std::vector<std::string> files() const;
 
@@ -90,6 +91,8 @@ void ShardedFile::check_shard(const std::string& shard, const std::string& index
     names_.push_back(tensor);
   }
   std::vector<std::string> held = file.names();
+  // What a shard has but cannot be read is there too: find() says what it is.
+  for (std::string& name : file.unreadable()) held.push_back(std::move(name));
   std::sort(held.begin(), held.end());
   for (const auto& [tensor, owner] : shard_of_) {
     if (owner == shard && !std::binary_search(held.begin(), held.end(), tensor)) {
@@ -98,15 +101,26 @@ void ShardedFile::check_shard(const std::string& shard, const std::string& index
   }
 }
 
-std::vector<std::string> ShardedFile::ignored() const {
+// What the shards list, together: sorted, each once.
+template <class List>
+std::vector<std::string> join_lists(
+    const std::map<std::string, std::unique_ptr<TensorFile>>& shards, List&& list) {
   std::vector<std::string> all;
-  for (const auto& [name, file] : shards_) {
-    const auto some = file->ignored();
+  for (const auto& [name, file] : shards) {
+    const std::vector<std::string> some = list(*file);
     all.insert(all.end(), some.begin(), some.end());
   }
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
+}
+
+std::vector<std::string> ShardedFile::unreadable() const {
+  return join_lists(shards_, [](const TensorFile& file) { return file.unreadable(); });
+}
+
+std::vector<std::string> ShardedFile::ignored() const {
+  return join_lists(shards_, [](const TensorFile& file) { return file.ignored(); });
 }
 
 std::vector<std::string> ShardedFile::files() const {

@@ -143,6 +143,16 @@ const TensorView* SafetensorsFile::find(std::string_view name) const {
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {
+  const auto bytes_of = [&](size_t index) {
+    const TensorView& tensor = tensors[index].tensor;
+    return std::span(static_cast<const std::byte*>(tensor.data), tensor.bytes());
+  };
+  write_safetensors(path, tensors, bytes_of, metadata);
+}
+
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const TensorBytes& bytes_of,
+                       const std::map<std::string, std::string>& metadata) {
   check_names(tensors);
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& item : tensors) order.push_back(&item);
@@ -153,7 +163,9 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   const std::string header = make_header(order, metadata);
   file.write(std::as_bytes(std::span(header)));
   for (const NamedTensor* item : order) {
-    file.write({static_cast<const std::byte*>(item->tensor.data), item->tensor.bytes()});
+    const auto bytes = bytes_of(static_cast<size_t>(item - tensors.data()));
+    M2_CHECK(bytes.size() == item->tensor.bytes());
+    file.write(bytes);
   }
   file.commit();
 }

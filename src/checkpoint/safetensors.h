@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -51,6 +52,16 @@ struct NamedTensor {
 // name in the same folder, then renamed); Error(kFailed) names `path` when that fails and leaves
 // nothing behind. Names must be different, well-formed UTF-8 and not `__metadata__`.
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+// The bytes of tensors[index], which live until the next call.
+using TensorBytes = std::function<std::span<const std::byte>(size_t index)>;
+
+// The same for tensors whose bytes are made one tensor at a time: `bytes_of` is asked once for
+// each, in the file's order; what it throws leaves nothing behind. The views' data are not looked
+// at.
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const TensorBytes& bytes_of,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace m2

@@ -30,6 +30,9 @@ class TensorFile {
   // the name but its value depends on a Python class that is not read: the line names the class.
   virtual const TensorView* find(std::string_view name) const = 0;
 
+  // Names that the file has but find() refuses, sorted.
+  virtual std::vector<std::string> unreadable() const { return {}; }
+
   // Lets the pages behind `range`, part of a tensor, leave memory where they are mapped from disk;
   // they come back when they are read again. Nothing happens to tensors that lie in memory.
   virtual void release_pages(std::span<const std::byte> range) const = 0;

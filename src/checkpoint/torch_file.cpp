@@ -193,6 +193,12 @@ void TorchFile::parse(std::span<const std::byte> bytes, const std::string& path,
   }
 }
 
+std::vector<std::string> TorchFile::unreadable() const {
+  std::vector<std::string> names;
+  for (const auto& [name, why] : refused_) names.push_back(name);
+  return names;
+}
+
 const TensorView* TorchFile::find(std::string_view name) const {
   if (const auto found = tensors_.find(name); found != tensors_.end()) return &found->second;
   if (const auto found = refused_.find(name); found != refused_.end()) {

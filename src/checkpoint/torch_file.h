@@ -35,6 +35,7 @@ class TorchFile final : public TensorFile {
 
   const std::vector<std::string>& names() const override { return names_; }
   const TensorView* find(std::string_view name) const override;
+  std::vector<std::string> unreadable() const override;
   void release_pages(std::span<const std::byte> range) const override {
     if (file_) file_->release_pages(range);
   }

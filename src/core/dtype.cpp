@@ -41,6 +41,19 @@ void widen(const void* source, std::span<float> out, Widen&& to_float) {
   }
 }
 
+// False where a finite value became one whose exponent's bits are all ones.
+template <class Narrow>
+bool narrow(std::span<const float> values, void* out, uint16_t exponent, Narrow&& from_float) {
+  char* bytes = static_cast<char*>(out);
+  bool kept = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t bits = from_float(values[i]);
+    kept &= (bits & exponent) != exponent || !std::isfinite(values[i]);
+    std::memcpy(bytes + i * sizeof bits, &bits, sizeof bits);
+  }
+  return kept;
+}
+
 }  // namespace
 
 size_t dtype_size(DType dtype) {
@@ -107,6 +120,14 @@ void widen_to_float(DType dtype, const void* source, std::span<float> out) {
     default:
       M2_CHECK(is_floating(dtype));
   }
+}
+
+bool narrow_from_float(DType dtype, std::span<const float> values, void* out) {
+  if (dtype == DType::kF16) return narrow(values, out, 0x7C00u, float_to_f16);
+  if (dtype == DType::kBF16) return narrow(values, out, 0x7F80u, float_to_bf16);
+  M2_CHECK(dtype == DType::kF32);
+  std::memcpy(out, values.data(), values.size_bytes());
+  return true;
 }
 
 }  // namespace m2

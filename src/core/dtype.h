@@ -27,4 +27,9 @@ uint16_t float_to_f16(float value);
 // Integers are refused by M2_CHECK.
 void widen_to_float(DType dtype, const void* source, std::span<float> out);
 
+// Its twin: `values` as fp32, fp16 or bf16 at `out`, of any alignment, each rounded to nearest,
+// ties to even. What was widened from that dtype comes back as it was, NaNs apart. False where a
+// finite value became an infinity. Other dtypes are refused by M2_CHECK.
+bool narrow_from_float(DType dtype, std::span<const float> values, void* out);
+
 }  // namespace m2

@@ -1,5 +1,6 @@
 #include "layers/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -18,6 +19,20 @@ bool all_finite(std::span<const float> values) {
   return sum == 0.0f;
 }
 
+// The file's names, with those of the wanted weights that it has but that are no plain tensors:
+// asking for one says what it is, where otherwise it would seem to be missing.
+std::vector<std::string> names_of(const TensorFile& file, const std::vector<Parameter>& wanted) {
+  std::vector<std::string> names = file.names();
+  for (const std::string& name : file.unreadable()) {
+    const std::string canonical = canonical_name(name);
+    const bool is_wanted = std::any_of(wanted.begin(), wanted.end(), [&](const Parameter& other) {
+      return other.name == canonical;
+    });
+    if (is_wanted) names.push_back(name);
+  }
+  return names;
+}
+
 }  // namespace
 
 void FloatTensor::release_pages() const {
@@ -28,7 +43,7 @@ Weights::Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> fi
     : config_(config), file_(std::move(file)) {
   const ParameterScope everything = {true, true, true};
   const std::vector<Parameter> wanted = m2::parameters(config, everything);
-  file_names_ = match_names(config, wanted, file_->names(), config.source).file_names;
+  file_names_ = match_names(config, wanted, names_of(*file_, wanted), config.source).file_names;
   for (const Parameter& parameter : wanted) {
     const TensorView* tensor = view(parameter.name);
     if (tensor == nullptr) continue;

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace m2 {
 namespace {
@@ -41,6 +44,48 @@ TEST(DType, NotANumberStaysOne) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(nan))));
   EXPECT_TRUE(std::isnan(f16_to_float(float_to_f16(nan))));
+}
+
+// Every value of a dtype of two bytes, widened and narrowed again.
+std::vector<uint16_t> there_and_back(DType dtype, const std::vector<uint16_t>& bits) {
+  std::vector<float> wide(bits.size());
+  widen_to_float(dtype, bits.data(), wide);
+  std::vector<char> narrow(1 + 2 * bits.size());  // at an odd address, as files have them
+  EXPECT_TRUE(narrow_from_float(dtype, wide, narrow.data() + 1));
+  std::vector<uint16_t> back(bits.size());
+  std::memcpy(back.data(), narrow.data() + 1, 2 * bits.size());
+  return back;
+}
+
+TEST(DType, NarrowingUndoesWidening) {
+  for (const auto& [dtype, exponent] :
+       {std::pair{DType::kF16, 0x7C00u}, std::pair{DType::kBF16, 0x7F80u}}) {
+    std::vector<uint16_t> bits;
+    for (uint32_t value = 0; value <= 0xFFFF; ++value) {
+      const bool is_infinity = (value & 0x7FFFu) == exponent;
+      if ((value & exponent) != exponent || is_infinity) {
+        bits.push_back(static_cast<uint16_t>(value));
+      }
+    }
+    EXPECT_EQ(there_and_back(dtype, bits), bits) << dtype_name(dtype);
+  }
+}
+
+TEST(DType, NarrowingSaysWhenAFiniteValueIsLost) {
+  uint16_t out = 0;
+  const auto narrows = [&](DType dtype, float value) {
+    return narrow_from_float(dtype, {&value, 1}, &out);
+  };
+  EXPECT_TRUE(narrows(DType::kF16, 65519.0f));
+  EXPECT_FALSE(narrows(DType::kF16, 65520.0f));
+  EXPECT_FALSE(narrows(DType::kF16, -1e30f));
+  EXPECT_TRUE(narrows(DType::kBF16, 1e30f));
+  EXPECT_FALSE(narrows(DType::kBF16, std::numeric_limits<float>::max()));
+  EXPECT_TRUE(narrows(DType::kF16, std::numeric_limits<float>::infinity()));
+  float same = 0;
+  const float value = 0x1.fffffep-3f;
+  EXPECT_TRUE(narrow_from_float(DType::kF32, {&value, 1}, &same));
+  EXPECT_EQ(same, value);
 }
 
 }  // namespace
