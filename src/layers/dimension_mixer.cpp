@@ -1,5 +1,6 @@
 #include "layers/dimension_mixer.h"
 
+#include "core/text.h"
 #include "kernels/gelu_gate.h"
 
 namespace m2 {
@@ -7,6 +8,20 @@ namespace {
 
 size_t blocks_of(const ModelConfig& config) {
   return config.use_monarch_mlp ? static_cast<size_t>(config.monarch_mlp_nblocks) : 1;
+}
+
+// The parts' names after the layer's.
+struct MlpNames {
+  const char* first;
+  const char* second;
+  const char* norm;
+};
+
+MlpNames names_of(const ModelConfig& config) {
+  if (config.family == Family::kBert) {
+    return {".intermediate.dense", ".output.dense", ".output.LayerNorm"};
+  }
+  return {".mlp.gated_layers", ".mlp.wo", ".mlp.layernorm"};
 }
 
 Linear make_linear(const Weights& weights, const std::string& name, size_t in, size_t out) {
@@ -27,13 +42,14 @@ size_t DimensionMixer::row_stride(const ModelConfig& config) {
 
 DimensionMixer::DimensionMixer(const Weights& weights, const std::string& prefix)
     : gated_(weights.config().use_glu_mlp),
-      width_(static_cast<size_t>(weights.config().intermediate_size)),
-      norm_(weights.get(prefix + ".layernorm.weight").values(),
-            weights.get(prefix + ".layernorm.bias").values(), weights.config().layer_norm_eps) {
+      width_(static_cast<size_t>(weights.config().intermediate_size)) {
+  const MlpNames names = names_of(weights.config());
   const size_t hidden = static_cast<size_t>(weights.config().hidden_size);
-  gated_layers_ =
-      make_linear(weights, prefix + ".gated_layers", hidden, gated_ ? 2 * width_ : width_);
-  wo_ = make_linear(weights, prefix + ".wo", width_, hidden);
+  gated_layers_ = make_linear(weights, prefix + names.first, hidden, gated_ ? 2 * width_ : width_);
+  wo_ = make_linear(weights, prefix + names.second, width_, hidden);
+  norm_ = Norm(weights.get(concat(prefix, names.norm, ".weight")).values(),
+               weights.get(concat(prefix, names.norm, ".bias")).values(),
+               weights.config().layer_norm_eps);
 }
 
 void DimensionMixer::apply(size_t rows, const float* x, WorkerScratch& scratch, float* out) const {

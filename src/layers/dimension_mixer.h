@@ -1,7 +1,7 @@
 // The MLP, dense or block-diagonal (Monarch), gated or not.
 //
-//   gated:   h = W1·x, H -> 2I, no bias;  g = GELU(h[:I])·h[I:]
-//   plain:   h = W1·x, H -> I;            g = GELU(h)
+//   gated:   h = W1·x, H -> 2I;                     g = GELU(h[:I])·h[I:]
+//   plain:   h = W1·x, H -> I (+ b1 in plain BERT);  g = GELU(h)
 //   out = LN(W2·g + b + x)
 #pragma once
 
@@ -16,7 +16,7 @@ namespace m2 {
 
 class DimensionMixer {
  public:
-  // `prefix` is "bert.encoder.layer.0.mlp" or the like.
+  // `prefix` is "bert.encoder.layer.0" or the like.
   DimensionMixer(const Weights& weights, const std::string& prefix);
 
   // Floats between rows of x and out: H filled up to whole blocks of the MLP and of channels.

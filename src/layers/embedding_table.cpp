@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "kernels/layout.h"
+#include "ops/gemm/matmul.h"
 
 namespace m2 {
 namespace {
@@ -23,6 +25,22 @@ EmbeddingTable::EmbeddingTable(const Weights& weights)
   // Looked up row by row: what the check for NaN has read need not stay.
   word_.release_pages();
   position_.release_pages();
+}
+
+void EmbeddingTable::embed(std::span<const TokenSpan> texts, const RowTiles& rows,
+                           Executor& executor, Workspace& workspace, Activations& hidden) const {
+  const size_t blocks = channel_blocks(channels_), stride = blocks * kChannelBlock;
+  hidden.resize(rows, channels_);
+  executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
+    const Tile& tile = rows.tiles()[index];
+    const TextRows& text = rows.texts()[tile.text];
+    const size_t count = std::min(text.tile_rows, text.length - tile.row);
+    float* out = room(workspace.workers[static_cast<size_t>(worker)].output, kLongTile * stride);
+    embed_tile(texts[tile.text].ids.subspan(tile.row, count),
+               texts[tile.text].types.subspan(tile.row, count), tile.row, text.tile_rows, stride,
+               out);
+    hidden.scatter(text, tile.row, 0, blocks, out, stride);
+  });
 }
 
 void EmbeddingTable::embed_tile(std::span<const int32_t> ids, std::span<const int32_t> types,

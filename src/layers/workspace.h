@@ -13,11 +13,14 @@ namespace m2 {
 struct WorkerScratch {
   AlignedBuffer<float> input, projection, hidden, gated, output;  // row tiles
   AlignedBuffer<float> transform;                                 // of the long convolution
+  AlignedBuffer<float> scores;                                    // of attention
 };
 
 struct Workspace {
   std::vector<WorkerScratch> workers;
-  Activations projections;  // x1, x2 and v of a layer; x1's place takes the mixer's result
+  // x1, x2 and v of a layer, or q, k and v; the place of the first takes the mixer's result.
+  Activations projections;
+  AlignedBuffer<float> key_bias;  // of attention, a float a padded row
 };
 
 // The buffer with room for `count` floats.

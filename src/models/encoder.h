@@ -9,18 +9,13 @@
 #include <vector>
 
 #include "core/threads.h"
+#include "layers/embedding_table.h"
 #include "layers/filter_spectra.h"
 #include "layers/weights.h"
 #include "layers/workspace.h"
 #include "ops/row_tiles.h"
 
 namespace m2 {
-
-// One text as the model sees it. All three have the same length, at least 1 and at most the
-// model's; the mask is 1 where a token counts.
-struct TokenSpan {
-  std::span<const int32_t> ids, types, mask;
-};
 
 // What a forward pass works with; kept by the caller from one pass to the next.
 struct ForwardContext {
@@ -43,8 +38,7 @@ class Encoder {
                        ForwardContext& context, Activations& hidden) const = 0;
 };
 
-// The encoder of the configuration's family. Throws Error(kInput) for weights that do not fit it
-// and for a family that is not built yet.
+// The encoder of the configuration's family. Throws Error(kInput) for weights that do not fit it.
 std::unique_ptr<Encoder> make_encoder(const Weights& weights);
 
 }  // namespace m2

@@ -1,6 +1,5 @@
 #include "models/m2_bert.h"
 
-#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -12,30 +11,13 @@ namespace m2 {
 M2Bert::M2Bert(const Weights& weights)
     : config_(weights.config()),
       blocks_(channel_blocks(static_cast<size_t>(config_.hidden_size))),
-      stride_(blocks_ * kChannelBlock),
       row_stride_(DimensionMixer::row_stride(config_)),
       embeddings_(weights) {
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     const std::string prefix = concat("bert.encoder.layer.", i);
     layers_.push_back({SequenceMixer(weights, prefix + ".attention", row_stride_),
-                       DimensionMixer(weights, prefix + ".mlp")});
+                       DimensionMixer(weights, prefix)});
   }
-}
-
-void M2Bert::embed(std::span<const TokenSpan> texts, const RowTiles& rows, ForwardContext& context,
-                   Activations& hidden) const {
-  hidden.resize(rows, static_cast<size_t>(config_.hidden_size));
-  context.executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
-    const Tile& tile = rows.tiles()[index];
-    const TextRows& text = rows.texts()[tile.text];
-    const size_t count = std::min(text.tile_rows, text.length - tile.row);
-    float* out =
-        room(context.workspace.workers[static_cast<size_t>(worker)].output, kLongTile * stride_);
-    embeddings_.embed_tile(texts[tile.text].ids.subspan(tile.row, count),
-                           texts[tile.text].types.subspan(tile.row, count), tile.row,
-                           text.tile_rows, stride_, out);
-    hidden.scatter(text, tile.row, 0, blocks_, out, stride_);
-  });
 }
 
 void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
@@ -62,7 +44,7 @@ void M2Bert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int
   M2_CHECK(texts.size() == rows.texts().size());
   M2_CHECK(layers >= 0 && static_cast<size_t>(layers) <= layers_.size());
   context.workspace.workers.resize(static_cast<size_t>(context.executor.workers()));
-  embed(texts, rows, context, hidden);
+  embeddings_.embed(texts, rows, context.executor, context.workspace, hidden);
   for (int layer = 0; layer < layers; ++layer) {
     if (context.on_layer) context.on_layer(layer);
     mix(static_cast<size_t>(layer), rows, context, hidden);

@@ -25,12 +25,10 @@ class M2Bert final : public Encoder {
   const std::vector<Layer>& layers() const { return layers_; }
 
  private:
-  void embed(std::span<const TokenSpan> texts, const RowTiles& rows, ForwardContext& context,
-             Activations& hidden) const;
   void mix(size_t layer, const RowTiles& rows, ForwardContext& context, Activations& hidden) const;
 
   ModelConfig config_;
-  size_t blocks_, stride_, row_stride_;
+  size_t blocks_, row_stride_;
   EmbeddingTable embeddings_;
   std::vector<Layer> layers_;
 };

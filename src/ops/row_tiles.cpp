@@ -53,4 +53,10 @@ void Activations::scatter(const TextRows& text, size_t row, size_t first, size_t
   scatter_tile(shape, tile, block(text, first) + row * kChannelBlock);
 }
 
+void Activations::scatter_transposed(const TextRows& text, size_t row, size_t first, size_t count,
+                                     const float* tile, size_t tile_stride) {
+  const RowTile shape = {text.tile_rows, count, text.padded_rows * kChannelBlock, tile_stride};
+  scatter_tile_transposed(shape, tile, block(text, first) + row * kChannelBlock);
+}
+
 }  // namespace m2

@@ -53,6 +53,9 @@ class Activations {
               size_t tile_stride) const;
   void scatter(const TextRows& text, size_t row, size_t first, size_t count, const float* tile,
                size_t tile_stride);
+  // scatter() with every 16 rows of a block transposed, as attention wants its keys.
+  void scatter_transposed(const TextRows& text, size_t row, size_t first, size_t count,
+                          const float* tile, size_t tile_stride);
 
  private:
   size_t blocks_ = 0;

@@ -1,0 +1,68 @@
+#include "models/attention_bert.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "kernels/layout.h"
+
+namespace m2 {
+
+AttentionBert::AttentionBert(const Weights& weights)
+    : config_(weights.config()),
+      blocks_(channel_blocks(static_cast<size_t>(config_.hidden_size))),
+      row_stride_(DimensionMixer::row_stride(config_)),
+      embeddings_(weights) {
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
+    const std::string prefix = concat("bert.encoder.layer.", i);
+    layers_.push_back(
+        {Attention(weights, prefix + ".attention", row_stride_), DimensionMixer(weights, prefix)});
+  }
+}
+
+void AttentionBert::mix(const Layer& layer, const RowTiles& rows, ForwardContext& context,
+                        Activations& hidden) const {
+  Workspace& workspace = context.workspace;
+  layer.attention.project_input(rows, hidden, context.executor, workspace);
+  layer.attention.attend(rows, context.executor, workspace);
+  // The rest is a chain of its own for each tile: what is between stays in the cache.
+  context.executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
+    const Tile& tile = rows.tiles()[index];
+    const TextRows& text = rows.texts()[tile.text];
+    WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
+    float* x = room(scratch.output, kLongTile * row_stride_);
+    layer.attention.project_output(text, tile.row, hidden, workspace.projections, scratch, x);
+    layer.dimension_mixer.apply(text.tile_rows, x, scratch, x);
+    hidden.scatter(text, tile.row, 0, blocks_, x, row_stride_);
+  });
+}
+
+void AttentionBert::clear_masked_rows(std::span<const TokenSpan> texts, const RowTiles& rows,
+                                      Activations& hidden) const {
+  for (size_t i = 0; i < texts.size(); ++i) {
+    for (size_t row = 0; row < texts[i].mask.size(); ++row) {
+      if (texts[i].mask[row] != 0) continue;
+      for (size_t block = 0; block < blocks_; ++block) {
+        std::fill_n(hidden.block(rows.texts()[i], block) + row * kChannelBlock, kChannelBlock,
+                    0.0f);
+      }
+    }
+  }
+}
+
+void AttentionBert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
+                            ForwardContext& context, Activations& hidden) const {
+  M2_CHECK(texts.size() == rows.texts().size());
+  M2_CHECK(layers >= 0 && static_cast<size_t>(layers) <= layers_.size());
+  context.workspace.workers.resize(static_cast<size_t>(context.executor.workers()));
+  embeddings_.embed(texts, rows, context.executor, context.workspace, hidden);
+  make_key_bias(texts, rows, context.workspace);
+  for (int layer = 0; layer < layers; ++layer) {
+    if (context.on_layer) context.on_layer(layer);
+    mix(layers_[static_cast<size_t>(layer)], rows, context, hidden);
+  }
+  if (layers > 0 && config_.family == Family::kMosaicBert) clear_masked_rows(texts, rows, hidden);
+}
+
+}  // namespace m2
