@@ -3,8 +3,10 @@
 # compiler's choice in one copy of a function.
 add_library(m2_compile_options INTERFACE)
 target_compile_options(m2_compile_options INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Werror
-  -ffp-contract=off)
+  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -ffp-contract=off)
+if(M2_WARNINGS_AS_ERRORS)
+  target_compile_options(m2_compile_options INTERFACE -Werror)
+endif()
 # g++ 12 sees an overlap in "literal" + std::string that is not there (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(m2_compile_options INTERFACE -Wno-restrict)

@@ -23,7 +23,7 @@ COMMON_GROUND = [
     ["ranking", "data"],
     ["evaluation"],
 ]
-ENGINE = [["ops"], ["layers"], ["models"], ["inference"], ["embedding"], ["index"], ["serve"], ["apps/m2"]]
+ENGINE = [["ops"], ["layers"], ["models"], ["inference"], ["embedding"], ["index"], ["serve"], ["library", "apps/m2"]]
 TRAINING = [["torch_ops"], ["train"], ["apps/m2_train"]]
 
 
@@ -41,7 +41,7 @@ TORCH_RUNGS = {folder for level in TRAINING for folder in level}
 
 MAX_LINES = 500
 GENERATED = "unicode_tables"  # in a file's name
-CPP = {".cpp", ".h", ".c", ".cu", ".cuh"}
+CPP = {".cpp", ".h", ".hpp", ".c", ".cu", ".cuh"}
 SCRIPTS = {".py", ".sh"}
 BUILD_FILES = {"CMakeLists.txt", "CMakePresets.json", "Makefile"}
 

@@ -11,6 +11,6 @@ for folder in include src tests bench examples; do
 done
 mode=(-i)
 if [[ "${1:-}" == --check ]]; then mode=(--dry-run --Werror); fi
-find "${folders[@]}" -type f \( -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' \) \
+find "${folders[@]}" -type f \( -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cu' \) \
   ! -name '*unicode_tables*' -print0 | sort -z |
   xargs -0 -r .venv/bin/clang-format --style=file "${mode[@]}"
