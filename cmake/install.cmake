@@ -20,5 +20,6 @@ install(FILES ${PROJECT_BINARY_DIR}/m2-config.cmake ${PROJECT_BINARY_DIR}/m2-con
   DESTINATION ${M2_PACKAGE_DIR})
 
 file(RELATIVE_PATH M2_PC_UP "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" M2_PC_UP "${M2_PC_UP}")
 configure_file(cmake/m2.pc.in ${PROJECT_BINARY_DIR}/m2.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/m2.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

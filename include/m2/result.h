@@ -21,6 +21,8 @@ typedef struct m2_vector {
   int64_t characters;    // code points of the text; 0 for ids, which have no text
   m2_span kept;          // characters that the vector is of; {0, 0} for ids
   int truncated;         // 1: some of the text is not in the vector
+  size_t chunk;          // which of the text's chunks, from 0
+  size_t chunks;         // how many those are; 0 where chunks were not asked for
 } m2_vector;
 
 static inline m2_vector m2_vector_init(void) {

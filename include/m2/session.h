@@ -66,8 +66,13 @@ typedef struct m2_embed_options {
   m2_choice normalise;       // scale vectors to length 1
   m2_truncation truncation;  // of texts; ids are never cut
   m2_progress_function progress;
-  void* user;          // handed to `progress`
-  size_t first_index;  // what JSON lines and names count from, for a run of many calls
+  void* user;               // handed to `progress`
+  size_t first_index;       // what JSON lines and names count from, for a run of many calls
+  const char* prompt;       // set before every text; "" for none; null: the model's own default
+  const char* prompt_name;  // one of the model's prompts instead
+  int64_t chunk;            // one vector for each chunk of at most so many tokens, prompt and
+                            // special ones included; 0: a text is one vector
+  int64_t overlap;          // tokens that a chunk shares with the next
 } m2_embed_options;
 
 static inline m2_embed_options m2_embed_options_init(void) {
@@ -77,10 +82,10 @@ static inline m2_embed_options m2_embed_options_init(void) {
   return options;
 }
 
-// Vectors of `count` texts, in their order. A vector depends on its text, the model, the library's
-// build and the instruction set: never on the other texts, the session, or its threads. `*result`
-// is to be given to m2_result_free; it is null where this fails, and then nothing is kept of the
-// call. One call of a session at a time: a second returns M2_WRONG_USE.
+// Vectors of `count` texts, in their order and that of their chunks. A vector depends on its text,
+// the model, the library's build and the instruction set: never on the other texts, the session, or
+// its threads. `*result` is to be given to m2_result_free; it is null where this fails, and then
+// nothing is kept of the call. One call of a session at a time: a second returns M2_WRONG_USE.
 // M2_BAD_INPUT: a text is empty, no UTF-8 or too long; its name is said. M2_WRONG_USE: a null
 // pointer, a freed session, a model without a tokenizer, an option that means nothing or that the
 // model cannot do. M2_CANCELLED. M2_FAILED: a vector came out as NaN or infinity, or `progress`
@@ -90,7 +95,8 @@ M2_API m2_status m2_embed(m2_session* session, const m2_text* texts, size_t coun
 
 // The same of token ids. Under M2_PADDING_MAX_LENGTH the shape given is computed; under
 // M2_PADDING_NONE a row ends at its last 1 in the mask, and a 0 before a 1 is refused. Errors as
-// above, but that wrong ids are M2_WRONG_USE: outside the vocabulary, none, too many.
+// above, but that wrong ids are M2_WRONG_USE (outside the vocabulary, none, too many), and so are
+// options that are of texts: truncation, prompts and chunks.
 M2_API m2_status m2_embed_ids(m2_session* session, const m2_ids* sequences, size_t count,
                               const m2_embed_options* options, m2_result** result) M2_NOTHROW;
 
