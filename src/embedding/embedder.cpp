@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "embedding/prompted_text.h"
 
 namespace m2 {
 namespace {
@@ -26,80 +27,8 @@ int32_t narrow(int64_t value, const char* what, size_t row) {
   return static_cast<int32_t>(value);
 }
 
-}  // namespace
-
-struct Embedder::Prepared {
-  TokenSequence sequence;
-  TextVectors report;
-};
-
-Embedder::Embedder(std::shared_ptr<const Model> model, Tokenizer tokenizer,
-                   const SessionOptions& session)
-    : session_(std::move(model), session), tokenizer_(std::move(tokenizer)) {}
-
-Embedder::Prepared Embedder::prepare(const NamedText& text, Truncation truncation) const {
-  if (is_blank(text.text)) throw input_error(concat(text.name, ": the text is empty"));
-  const int64_t longest = model().config.max_length();
-  EncodeOptions options;
-  options.max_length = truncation == Truncation::kError ? 0 : longest;
-  options.cut = truncation == Truncation::kStart ? TruncationSide::kStart : TruncationSide::kEnd;
-  Encoding encoding;
-  try {
-    encoding = tokenizer_.encode(text.text, options);
-  } catch (const Error& error) {
-    throw Error(error.kind(), concat(text.name, ": ", error.what()));
-  }
-  const int64_t tokens = static_cast<int64_t>(encoding.ids.size());
-  if (tokens > longest) {
-    throw input_error(concat(text.name, ": the text has ", tokens, " tokens, the model takes ",
-                             longest, "; cut it with --truncate end or start"));
-  }
-  Prepared prepared;
-  prepared.report.tokens = tokens;
-  prepared.report.total_tokens = encoding.total_tokens;
-  prepared.report.characters = encoding.texts[0].characters;
-  prepared.report.kept = encoding.texts[0].kept;
-  prepared.report.truncated = encoding.texts[0].cut();
-  prepared.sequence.ids = std::move(encoding.ids);
-  prepared.sequence.types = std::move(encoding.type_ids);
-  prepared.sequence.mask.assign(prepared.sequence.ids.size(), 1);
-  if (model().config.padding == Padding::kMaxLength) {
-    const size_t length = static_cast<size_t>(longest);
-    prepared.sequence.ids.resize(length, kPadId);
-    prepared.sequence.types.resize(length, 0);
-    prepared.sequence.mask.resize(length, 0);
-  }
-  return prepared;
-}
-
-void Embedder::embed(std::span<const NamedText> texts, const EmbedOptions& options,
-                     const Deliver& deliver, const Session::GoOn& go_on) {
-  std::vector<TokenSequence> sequences;
-  std::vector<TextVectors> reports;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    Prepared prepared = prepare(texts[i], options.truncation);
-    prepared.report.index = i;
-    sequences.push_back(std::move(prepared.sequence));
-    reports.push_back(prepared.report);
-  }
-  const ModelConfig& config = model().config;
-  const VectorRequest request = {options.pooling.value_or(config.pooling),
-                                 options.normalise.value_or(config.use_normalized_embeddings)};
-  const size_t channels = static_cast<size_t>(config.hidden_size);
-  session_.compute(
-      sequences, request,
-      [&](const SequenceVectors& vectors) {
-        TextVectors result = reports[vectors.index];
-        // Hidden states of pads are no part of the text.
-        result.rows = std::min(vectors.rows, static_cast<size_t>(result.tokens));
-        result.values = vectors.values.first(result.rows * channels);
-        deliver(result);
-      },
-      go_on);
-}
-
-Tokenizer load_tokenizer(const std::string& path, const std::string& model_folder,
-                         const ModelConfig& config) {
+Tokenizer load_vocabulary(const std::string& path, const std::string& model_folder,
+                          const ModelConfig& config, bool lower_case) {
   namespace fs = std::filesystem;
   const std::string source = path.empty() ? model_folder : path;
   if (path.empty() && !fs::exists(fs::path(source) / "tokenizer.json") &&
@@ -107,7 +36,7 @@ Tokenizer load_tokenizer(const std::string& path, const std::string& model_folde
     throw input_error(concat(source, ": holds no tokenizer.json and no vocab.txt; name one with ",
                              "--tokenizer PATH, or give token ids with --input-ids"));
   }
-  Tokenizer tokenizer = Tokenizer::load(source);
+  Tokenizer tokenizer = Tokenizer::load(source, lower_case);
   // A vocabulary may be smaller than the table, which is padded; a larger one has ids without a
   // row.
   if (tokenizer.vocab_size() > config.padded_vocab_size()) {
@@ -122,6 +51,106 @@ Tokenizer load_tokenizer(const std::string& path, const std::string& model_folde
                              ": it belongs to another model"));
   }
   return tokenizer;
+}
+
+}  // namespace
+
+struct Embedder::Prepared {
+  std::vector<TokenSequence> sequences;
+  std::vector<TextVectors> reports;  // one a sequence
+};
+
+Embedder::Embedder(std::shared_ptr<const Model> model, Tokenizer tokenizer,
+                   const SessionOptions& session)
+    : session_(std::move(model), session), tokenizer_(std::move(tokenizer)) {}
+
+void Embedder::prepare(const NamedText& text, const std::string& prompt,
+                       const EmbedOptions& options, size_t index, Prepared& out) const {
+  if (is_blank(text.text)) throw input_error(concat(text.name, ": the text is empty"));
+  const PromptedText tokens = [&] {
+    try {
+      return tokenize(tokenizer_, prompt, text.text);
+    } catch (const Error& error) {
+      throw Error(error.kind(), concat(text.name, ": ", error.what()));
+    }
+  }();
+  const std::vector<TokenRange> ranges = options.chunk > 0
+                                             ? chunk_ranges(tokens, options, text.name)
+                                             : cut_range(tokens, options, model(), text.name);
+  for (size_t chunk = 0; chunk < ranges.size(); ++chunk) {
+    TokenSequence sequence = tokens.sequence(ranges[chunk]);
+    TextVectors report;
+    report.index = index;
+    report.tokens = static_cast<int64_t>(sequence.ids.size());
+    report.total_tokens = tokens.total();
+    report.characters = tokens.characters;
+    report.truncated = options.chunk == 0 && ranges[0].size() < tokens.text_tokens();
+    report.kept = options.chunk > 0 ? tokens.span(ranges[chunk]) : tokens.kept(ranges[chunk]);
+    report.chunk = chunk;
+    report.chunks = options.chunk > 0 ? ranges.size() : 0;
+    if (model().config.padding == Padding::kMaxLength) {
+      const size_t length = static_cast<size_t>(model().config.max_length());
+      sequence.ids.resize(length, kPadId);
+      sequence.types.resize(length, 0);
+      sequence.mask.resize(length, 0);
+    }
+    out.sequences.push_back(std::move(sequence));
+    out.reports.push_back(report);
+  }
+}
+
+void Embedder::embed(std::span<const NamedText> texts, const EmbedOptions& options,
+                     const Deliver& deliver, const Session::GoOn& go_on) {
+  check_chunks(options, model());
+  const std::string prompt = prompt_of(model(), options);
+  Prepared prepared;
+  for (size_t i = 0; i < texts.size(); ++i) prepare(texts[i], prompt, options, i, prepared);
+  const VectorRequest request = request_of(model(), options.pooling, options.normalise);
+  session_.compute(
+      prepared.sequences, request,
+      [&](const SequenceVectors& vectors) {
+        TextVectors result = prepared.reports[vectors.index];
+        const size_t width = vectors.values.size() / vectors.rows;
+        // Hidden states of pads are no part of the text.
+        result.rows = std::min(vectors.rows, static_cast<size_t>(result.tokens));
+        result.values = vectors.values.first(result.rows * width);
+        deliver(result);
+      },
+      go_on);
+}
+
+std::string prompt_of(const Model& model, const EmbedOptions& options) {
+  const SentenceLayout& layout = model.layout;
+  if (options.prompt && options.prompt_name) {
+    throw usage_error("give a prompt or a prompt's name, not both");
+  }
+  std::string prompt = options.prompt.value_or("");
+  const auto name = options.prompt_name ? options.prompt_name : layout.default_prompt;
+  if (!options.prompt && name) {
+    const auto found = std::find_if(layout.prompts.begin(), layout.prompts.end(),
+                                    [&](const auto& known) { return known.first == *name; });
+    if (found == layout.prompts.end()) {
+      std::vector<std::string> names;
+      for (const auto& known : layout.prompts) names.push_back(printable(known.first));
+      throw usage_error(concat("the model has no prompt named \"", printable(*name), "\"; it has ",
+                               names.empty() ? "none at all" : join(names, ", ")));
+    }
+    prompt = found->second;
+  }
+  if (!prompt.empty() && !layout.include_prompt) {
+    throw input_error(
+        "the model pools without the prompt's tokens (include_prompt is false), which is not "
+        "supported; embed without a prompt: --prompt \"\"");
+  }
+  return prompt;
+}
+
+Tokenizer load_tokenizer(const std::string& path, const Model& model) {
+  return load_vocabulary(path, model.folder, model.config, model.layout.lower_case);
+}
+
+Tokenizer load_tokenizer(const std::string& path, const ModelDescription& model) {
+  return load_vocabulary(path, model.folder, model.config, model.layout.lower_case);
 }
 
 TokenSequence sequence_from_ids(std::span<const int64_t> ids, std::span<const int64_t> types,

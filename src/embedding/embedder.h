@@ -23,7 +23,16 @@ struct EmbedOptions {
   Truncation truncation = Truncation::kError;
   std::optional<std::string> prompt;       // set before every text
   std::optional<std::string> prompt_name;  // one of the model's prompts instead
+  // Most tokens of a chunk, prompt and special ones included; 0: a text is one vector.
+  int64_t chunk = 0;
+  int64_t overlap = 0;  // of the text's own tokens, shared by a chunk and the next
 };
+
+// The prompt that the options ask for: `prompt` as it is, the model's one of that name, or its
+// default; empty where there is none. Error(kUsage) where both are given, or the model has none of
+// that name (the line lists those it has); Error(kInput) where the model pools without its prompt,
+// which is not supported.
+std::string prompt_of(const Model& model, const EmbedOptions& options);
 
 // A text and what to call it in an error: "text 3", "line 7 of standard input", a file's name.
 struct NamedText {
@@ -36,9 +45,12 @@ struct TextVectors {
   int64_t tokens = 0;        // computed, special ones included, pads not
   int64_t total_tokens = 0;  // of the whole text, special ones included
   int64_t characters = 0;    // of the text
-  Offsets kept;              // characters that the vector is of
+  Offsets kept;              // characters that the vector is of; those of a text's chunks leave
+                             // none out
   bool truncated = false;
-  size_t rows = 0;  // 1, or one a token for Pooling::kNone
+  size_t rows = 0;    // 1, or one a token for Pooling::kNone
+  size_t chunk = 0;   // of `chunks`
+  size_t chunks = 0;  // 0 where chunks were not asked for
   // [rows][vector_size], [rows][hidden_size] for Pooling::kNone; valid during the call.
   std::span<const float> values;
 };
@@ -51,15 +63,19 @@ class Embedder {
   const Tokenizer& tokenizer() const { return tokenizer_; }
   Session& session() { return session_; }
 
-  // Vectors in the order of the texts. Throws Error(kInput) that names the text when it is empty,
-  // no UTF-8, or longer than the model under Truncation::kError (both lengths are said).
+  // Vectors in the order of the texts, and of a text's chunks. Throws Error(kInput) that names the
+  // text when it is empty, no UTF-8, or longer than the model under Truncation::kError (both
+  // lengths are said); Error(kUsage) where the prompt and the special tokens leave no room for a
+  // text, where a chunk is longer than the model or not longer than the overlap, and for chunks of
+  // texts that are also to be cut.
   using Deliver = std::function<void(const TextVectors&)>;
   void embed(std::span<const NamedText> texts, const EmbedOptions& options, const Deliver& deliver,
              const Session::GoOn& go_on = {});
 
  private:
   struct Prepared;
-  Prepared prepare(const NamedText& text, Truncation truncation) const;
+  void prepare(const NamedText& text, const std::string& prompt, const EmbedOptions& options,
+               size_t index, Prepared& out) const;
 
   Session session_;
   Tokenizer tokenizer_;
@@ -68,8 +84,8 @@ class Embedder {
 // The vocabulary that belongs to a model: `path` where given, else the model's folder. Throws
 // Error(kInput) that says how to name one when there is none, or when it does not fit the model's
 // word embeddings.
-Tokenizer load_tokenizer(const std::string& path, const std::string& model_folder,
-                         const ModelConfig& config);
+Tokenizer load_tokenizer(const std::string& path, const Model& model);
+Tokenizer load_tokenizer(const std::string& path, const ModelDescription& model);
 
 // Raw ids, as under a contract: kMaxLength computes the shape given; kNone ends a row at its last 1
 // in the mask and refuses a zero before a one. Error(kUsage), naming the row.

@@ -23,6 +23,10 @@ void append_row(std::string& out, std::span<const float> values, const char* sep
 }
 
 void append_report(std::string& line, const TextVectors& report) {
+  if (report.chunks > 0) {
+    line += concat(",\"chunk\":", report.chunk, ",\"chunks\":", report.chunks,
+                   ",\"character_span\":[", report.kept.begin, ",", report.kept.end, "]");
+  }
   line +=
       concat(",\"tokens\":", report.tokens, ",\"truncated\":", report.truncated ? "true" : "false");
   if (!report.truncated) return;

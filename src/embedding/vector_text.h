@@ -19,8 +19,9 @@ struct WrittenText {
   std::span<const float> values;
 };
 
-// {"index", "id"?, "tokens", "truncated", "total_tokens"?, "characters"?, "kept_characters"?,
-// "embedding"} and a line feed. A number has the fewest digits that read back as the same float.
+// {"index", "id"?, "chunk"?, "chunks"?, "character_span"?, "tokens", "truncated", "total_tokens"?,
+// "characters"?, "kept_characters"?, "embedding"} and a line feed. A number has the fewest digits
+// that read back as the same float.
 std::string json_line(const WrittenText& text);
 
 // Numbers between blanks, a line a vector.

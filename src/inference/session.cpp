@@ -15,6 +15,15 @@ constexpr size_t kBatchRows = 4096;
 
 }  // namespace
 
+VectorRequest request_of(const Model& model, std::optional<Pooling> pooling,
+                         std::optional<bool> normalise) {
+  VectorRequest request;
+  request.pooling = pooling.value_or(model.config.pooling);
+  const bool own = model.config.use_normalized_embeddings && request.pooling != Pooling::kNone;
+  request.normalise = normalise.value_or(own);
+  return request;
+}
+
 Session::Session(std::shared_ptr<const Model> model, const SessionOptions& options)
     : model_(std::move(model)),
       executor_(
@@ -90,23 +99,23 @@ void Session::compute_batch(std::span<const TokenSequence> batch, size_t first,
   model_->encoder->forward(texts, rows, layers, context, hidden_);
   std::vector<float> values;
   for (size_t i = 0; i < batch.size(); ++i) {
-    pool(batch[i], rows.texts()[i], request, values);
-    const size_t channels = static_cast<size_t>(model_->config.hidden_size);
-    deliver({first + i, values.size() / channels, values});
+    const size_t count = pool(batch[i], rows.texts()[i], request, values);
+    deliver({first + i, count, values});
   }
 }
 
-void Session::pool(const TokenSequence& sequence, const TextRows& rows,
-                   const VectorRequest& request, std::vector<float>& out) const {
+size_t Session::pool(const TokenSequence& sequence, const TextRows& rows,
+                     const VectorRequest& request, std::vector<float>& out) const {
   const size_t channels = static_cast<size_t>(model_->config.hidden_size);
-  const bool all_rows = request.pooling == Pooling::kNone;
-  out.resize((all_rows ? rows.length : 1) * channels);
+  const bool pooled = request.pooling != Pooling::kNone;
+  const size_t count = pooled ? 1 : rows.length;
+  out.resize(count * channels);
   const bool mean = request.pooling == Pooling::kMean ||
                     (request.pooling == Pooling::kPooler && model_->config.pool_all);
   if (mean) {
     mean_rows(hidden_, rows, sequence.mask, out);
   } else {
-    for (size_t row = 0; row < out.size() / channels; ++row) {
+    for (size_t row = 0; row < count; ++row) {
       copy_row(hidden_, rows, row, std::span(out).subspan(row * channels, channels));
     }
   }
@@ -114,12 +123,17 @@ void Session::pool(const TokenSequence& sequence, const TextRows& rows,
     const std::vector<float> x = out;
     model_->pooler->apply(x, out);
   }
-  for (size_t row = 0; request.normalise && row < out.size() / channels; ++row) {
-    normalise(std::span(out).subspan(row * channels, channels));
+  if (pooled) {
+    for (const Dense& dense : model_->dense) dense.apply(out);
+  }
+  const size_t width = out.size() / count;
+  for (size_t row = 0; request.normalise && row < count; ++row) {
+    normalise(std::span(out).subspan(row * width, width));
   }
   if (!std::all_of(out.begin(), out.end(), [](float value) { return std::isfinite(value); })) {
     throw failed_error("a vector came out as NaN or infinity: the weights overflow in fp32");
   }
+  return count;
 }
 
 }  // namespace m2

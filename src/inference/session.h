@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,8 +32,13 @@ struct VectorRequest {
   bool normalise = false;
 };
 
-// What reached the caller of Session::compute: `rows` vectors of hidden_size floats, one but for
-// Pooling::kNone, which gives one a token.
+// The vector that is asked for, the model's own where nothing is said. A model normalises the
+// vectors that it pools, not its hidden states (Pooling::kNone).
+VectorRequest request_of(const Model& model, std::optional<Pooling> pooling,
+                         std::optional<bool> normalise);
+
+// What reached the caller of Session::compute: one vector of vector_size() floats, or for
+// Pooling::kNone one of hidden_size a token.
 struct SequenceVectors {
   size_t index = 0;
   size_t rows = 0;
@@ -69,8 +75,9 @@ class Session {
   void compute_batch(std::span<const TokenSequence> batch, size_t first,
                      const VectorRequest& request, const Deliver& deliver,
                      const std::function<void(int layers_done)>& on_layer);
-  void pool(const TokenSequence& sequence, const TextRows& rows, const VectorRequest& request,
-            std::vector<float>& out) const;
+  // The vectors of one text, one after the other; returns how many.
+  size_t pool(const TokenSequence& sequence, const TextRows& rows, const VectorRequest& request,
+              std::vector<float>& out) const;
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Executor> executor_;

@@ -23,8 +23,7 @@ m2_status m2_model_load(const char* path, const m2_model_options* options,
     const auto object = std::make_shared<ModelObject>();
     object->model = load_model({path, text_of(given.config), padding_of(given.padding)});
     if (given.without_tokenizer == 0) {
-      object->tokenizer =
-          load_tokenizer(text_of(given.tokenizer), object->model->folder, object->model->config);
+      object->tokenizer = load_tokenizer(text_of(given.tokenizer), *object->model);
     }
     *model = models().add(object);
   });
@@ -40,8 +39,8 @@ m2_status m2_model_get_info(const m2_model* model, m2_model_info* info) noexcept
     check_pointer(info, "info");
     const ModelConfig& config = object->model->config;
     m2_model_info answer{};
-    answer.vector_size = config.hidden_size;
-    answer.max_tokens = config.max_length();
+    answer.vector_size = static_cast<int64_t>(object->model->vector_size());
+    answer.max_tokens = object->model->longest_text();
     answer.vocabulary_size = config.padded_vocab_size();
     answer.pooling = public_pooling(config.pooling);
     answer.padding = public_padding(config.padding);

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include "checkpoint/tensor_file.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "kernels/layout.h"
 
 namespace m2 {
@@ -31,6 +33,45 @@ void apply_to_row(const Linear& linear, std::span<const float> x, std::span<floa
   std::copy_n(result.data(), out.size(), out.begin());
 }
 
+// The values of one of a module's tensors.
+std::vector<float> module_values(const TensorFile& file, const std::string& name,
+                                 const std::vector<int64_t>& shape, const std::string& source) {
+  const TensorView* tensor = file.find(name);
+  if (tensor == nullptr) throw input_error(concat(source, ": has no weight ", name));
+  if (tensor->shape != shape) {
+    throw input_error(concat(source, ": the weight ", name, " has the shape ",
+                             shape_text(tensor->shape), ", but its config.json asks for ",
+                             shape_text(shape)));
+  }
+  if (!is_floating(tensor->dtype)) {
+    throw input_error(concat(source, ": the weight ", name, " is stored as ",
+                             dtype_name(tensor->dtype), "; fp32, fp16 and bf16 are read"));
+  }
+  std::vector<float> values(static_cast<size_t>(tensor->elements()));
+  widen_to_float(tensor->dtype, tensor->data, values);
+  if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
+    throw input_error(concat(source, ": the weight ", name, " holds a NaN or an infinity"));
+  }
+  return values;
+}
+
+double activate(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kTanh:
+      return std::tanh(x);
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    default:
+      return x;
+  }
+}
+
 }  // namespace
 
 Pooler::Pooler(const Weights& weights) : dense_(load_dense(weights, kPooler)) {}
@@ -54,6 +95,36 @@ std::optional<Classifier> Classifier::load(const Weights& weights) {
 
 void Classifier::apply(std::span<const float> pooled, std::span<float> logits) const {
   apply_to_row(dense_, pooled, logits);
+}
+
+Dense Dense::load(const DenseDescription& description, const std::string& folder) {
+  const Checkpoint checkpoint = open_checkpoint(folder);
+  const TensorFile& file = *checkpoint.tensors;
+  for (const std::string& name : file.names()) {
+    if (name == "linear.weight" || (name == "linear.bias" && description.bias)) continue;
+    throw input_error(concat(folder, ": holds the weight ", printable(name),
+                             ", which its config.json has no place for"));
+  }
+  const int64_t in = description.in_features, out = description.out_features;
+  const auto weight = module_values(file, "linear.weight", {out, in}, folder);
+  std::vector<float> bias;
+  if (description.bias) bias = module_values(file, "linear.bias", {out}, folder);
+  Dense dense;
+  dense.in_ = static_cast<size_t>(in);
+  dense.activation_ = description.activation;
+  const Linear::Strides strides = {tile_stride(dense.in_), tile_stride(static_cast<size_t>(out))};
+  dense.linear_ = Linear::dense(dense.in_, static_cast<size_t>(out), strides, weight.data(),
+                                description.bias ? bias.data() : nullptr);
+  return dense;
+}
+
+void Dense::apply(std::vector<float>& x) const {
+  std::vector<float> result(out());
+  apply_to_row(linear_, x, result);
+  for (float& value : result) {
+    value = static_cast<float>(activate(activation_, static_cast<double>(value)));
+  }
+  x = std::move(result);
 }
 
 void copy_row(const Activations& hidden, const TextRows& text, size_t row, std::span<float> out) {

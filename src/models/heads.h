@@ -3,7 +3,10 @@
 
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
+#include "config/sentence_layout.h"
 #include "layers/weights.h"
 #include "models/encoder.h"
 #include "ops/linear.h"
@@ -33,6 +36,24 @@ class Classifier {
  private:
   explicit Classifier(const Weights& weights);
   Linear dense_;
+};
+
+// A Dense module of the sentence-transformers layout: activation(W·x + b), W in linear.weight as
+// [out][in], b in linear.bias.
+class Dense {
+ public:
+  // Reads the weights in `folder`. Error(kInput) where they are missing, of another shape, beside
+  // others that are not known, or hold a NaN or an infinity.
+  static Dense load(const DenseDescription& description, const std::string& folder);
+  size_t in() const { return in_; }
+  size_t out() const { return linear_.out(); }
+  // x is [in], the result replaces it: [out].
+  void apply(std::vector<float>& x) const;
+
+ private:
+  size_t in_ = 0;
+  Activation activation_ = Activation::kIdentity;
+  Linear linear_;
 };
 
 // Hidden state of one row of a text.

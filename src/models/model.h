@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "config/model_config.h"
+#include "config/sentence_layout.h"
 #include "models/encoder.h"
 #include "models/heads.h"
+#include "models/mlm_head.h"
 
 namespace m2 {
 
@@ -16,6 +18,7 @@ struct ModelFiles {
   std::string path;                // a folder, a file of weights, or a name on the hub
   std::string config_path;         // empty: looked for beside the weights
   std::optional<Padding> padding;  // instead of the model's own contract
+  bool with_mlm_head = false;      // the head of masked language modelling must be there
 };
 
 // What is known of a model before its weights are read: enough for `info` and for a tokenizer.
@@ -24,6 +27,13 @@ struct ModelDescription {
   std::shared_ptr<const TensorFile> tensors;
   std::string folder;              // where a vocabulary is to be looked for
   std::vector<std::string> files;  // that hold the tensors
+  // What a modules.json in the model's folder adds; without one, its initial values. The
+  // configuration's pooling and normalisation are the layout's.
+  SentenceLayout layout;
+  std::string layout_folder;  // where its modules' folders lie
+
+  // The longest text, in tokens with the special ones: of configuration and layout.
+  int64_t longest_text() const;
 };
 
 // Opens and checks names and shapes nowhere yet. Throws Error(kInput).
@@ -32,12 +42,19 @@ ModelDescription describe_model(const ModelFiles& files);
 struct Model {
   ModelConfig config;  // pooling is one that the weights can do
   std::string folder;
+  SentenceLayout layout;  // initial values for a model without one
   std::unique_ptr<Encoder> encoder;
   std::optional<Pooler> pooler;
   std::optional<Classifier> classifier;
+  std::optional<MlmHead> mlm_head;  // where ModelFiles asks for it
+
+  std::vector<Dense> dense;  // applied to pooled vectors, one after the other
 
   // Numbers of a pooled vector. Hidden states (Pooling::kNone) have hidden_size.
-  size_t vector_size() const { return static_cast<size_t>(config.hidden_size); }
+  size_t vector_size() const;
+  // The longest text, in tokens with the special ones: config.max_length(), or less where the
+  // sentence-transformers layout says so.
+  int64_t longest_text() const;
 };
 
 // Reads the weights. A model without a pooler that would pool by it gets the masked mean instead,

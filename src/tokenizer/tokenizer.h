@@ -68,7 +68,9 @@ class Tokenizer {
   // A tokenizer.json's truncation, padding and decoder sections are not used. What differs from
   // BertNormalizer, BertPreTokenizer, WordPiece and TemplateProcessing or BertProcessing is
   // refused by name. Throws Error(kInput) that names the file.
-  static Tokenizer load(const std::string& path);
+  // With `lower_case` texts are lower-cased also where these files keep case; accents stay as they
+  // say.
+  static Tokenizer load(const std::string& path, bool lower_case = false);
 
   explicit Tokenizer(TokenizerParts parts);
 

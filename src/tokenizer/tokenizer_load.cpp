@@ -23,7 +23,8 @@ void check_template_ids(const std::vector<TemplatePiece>& pieces, int32_t vocab_
   }
 }
 
-Tokenizer build(TokenizerParts parts, const std::string& path) {
+Tokenizer build(TokenizerParts parts, const std::string& path, bool lower_case) {
+  parts.normalizer.lowercase = parts.normalizer.lowercase || lower_case;
   const PostProcessor post_processor = parts.post_processor;
   try {
     Tokenizer tokenizer(std::move(parts));
@@ -118,19 +119,23 @@ TokenizerParts parts_of_vocabulary(const std::string& path, const TokenizerConfi
 
 }  // namespace
 
-Tokenizer Tokenizer::load(const std::string& path) {
+Tokenizer Tokenizer::load(const std::string& path, bool lower_case) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
     const bool json = path.ends_with(".json");
-    return build(json ? read_tokenizer_json(path) : parts_of_vocabulary(path, {}), path);
+    return build(json ? read_tokenizer_json(path) : parts_of_vocabulary(path, {}), path,
+                 lower_case);
   }
   const std::string json = path + "/tokenizer.json";
   const std::string vocabulary = path + "/vocab.txt";
-  if (file_exists(json)) return build(parts_of_json(json, read_tokenizer_config(path)), json);
+  if (file_exists(json)) {
+    return build(parts_of_json(json, read_tokenizer_config(path)), json, lower_case);
+  }
   if (!file_exists(vocabulary)) {
     throw input_error(concat(path, ": holds neither tokenizer.json nor vocab.txt"));
   }
-  return build(parts_of_vocabulary(vocabulary, read_tokenizer_config(path)), vocabulary);
+  return build(parts_of_vocabulary(vocabulary, read_tokenizer_config(path)), vocabulary,
+               lower_case);
 }
 
 }  // namespace m2

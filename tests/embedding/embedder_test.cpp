@@ -19,7 +19,7 @@ class EmbedderTest : public testing::TestWithParam<Padding> {
  protected:
   EmbedderTest()
       : model_(small_model(GetParam())),
-        embedder_(model_, load_tokenizer("", model_->folder, model_->config), {1}) {}
+        embedder_(model_, load_tokenizer("", *model_), {1}) {}
 
   std::vector<Embedded> embed(const std::vector<NamedText>& texts,
                               const EmbedOptions& options = {}) {

@@ -64,7 +64,7 @@ void write_model(const fs::path& folder, const ModelConfig& config, const EditWe
     tensors.push_back({parameter.name, {DType::kF32, parameter.shape, buffer.data()}});
   }
   fs::create_directories(folder);
-  write_safetensors(folder / "model.safetensors", tensors, {});
+  write_safetensors(folder / "model.safetensors", tensors);
   std::ofstream(folder / "config.json") << to_json(config);
   std::ofstream vocabulary(folder / "vocab.txt");
   vocabulary << "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";

@@ -28,6 +28,8 @@ struct EmbedFlags {
   std::vector<std::string> texts, files;
   std::string input_format = "auto", input_ids, attention_mask, token_type_ids;
   std::string output, format, pooling, normalize, truncate = "error";
+  std::optional<std::string> prompt, prompt_name;
+  int64_t chunk = 0, overlap = 0;
 };
 
 VectorFormat output_format(const EmbedFlags& flags) {
@@ -94,11 +96,12 @@ void embed_batch(Embedder& embedder, const EmbedOptions& options,
   }
   const Pooling pooling = options.pooling.value_or(embedder.model().config.pooling);
   const int64_t before = count.tokens;
+  const size_t first = count.texts;
   embedder.embed(
       texts, options,
       [&](const TextVectors& vectors) {
         WrittenText written;
-        written.index = count.texts++;
+        written.index = first + vectors.index;
         written.id = batch[vectors.index].id;
         written.report = &vectors;
         written.rows = vectors.rows;
@@ -116,14 +119,14 @@ void embed_batch(Embedder& embedder, const EmbedOptions& options,
         return !interrupted();
       });
   count.done_bytes += bytes;
+  count.texts += batch.size();
 }
 
 void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
                  VectorWriter& writer) {
   const auto source = open_source(flags);
   const auto model = load_model(flags.model.files());
-  Embedder embedder(model, load_tokenizer(flags.model.tokenizer, model->folder, model->config),
-                    flags.model.session());
+  Embedder embedder(model, load_tokenizer(flags.model.tokenizer, *model), flags.model.session());
   RunCount count;
   std::vector<SourceText> batch;
   int64_t bytes = 0;
@@ -153,6 +156,9 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile&
   if (!flags.texts.empty() || !flags.files.empty()) {
     throw usage_error("--input-ids takes the place of texts; give one or the other");
   }
+  if (flags.prompt || flags.prompt_name || flags.chunk != 0 || flags.overlap != 0) {
+    throw usage_error("--prompt, --prompt-name, --chunk and --overlap belong to texts, not ids");
+  }
   const IdArray ids = read_ids(flags.input_ids);
   const IdArray mask = read_ids_like(ids, flags.attention_mask, flags.input_ids);
   const IdArray types = read_ids_like(ids, flags.token_type_ids, flags.input_ids);
@@ -163,9 +169,7 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile&
     sequences.push_back(
         sequence_from_ids(ids.row(row), types.row(row), mask.row(row), model->config.padding, row));
   }
-  const VectorRequest request = {
-      options.pooling.value_or(model->config.pooling),
-      options.normalise.value_or(model->config.use_normalized_embeddings)};
+  const VectorRequest request = request_of(*model, options.pooling, options.normalise);
   RunCount count;
   session.compute(
       sequences, request,
@@ -192,6 +196,10 @@ void embed(const EmbedFlags& flags) {
   EmbedOptions options;
   options.pooling = parse_pooling(flags.pooling);
   if (!flags.normalize.empty()) options.normalise = flags.normalize == "true";
+  options.prompt = flags.prompt;
+  options.prompt_name = flags.prompt_name;
+  options.chunk = flags.chunk;
+  options.overlap = flags.overlap;
   options.truncation = flags.truncate == "end"     ? Truncation::kEnd
                        : flags.truncate == "start" ? Truncation::kStart
                                                    : Truncation::kError;
@@ -227,6 +235,25 @@ void add_inputs(CLI::App& command, EmbedFlags& flags) {
                      "Of those ids; zeros where left out");
 }
 
+void add_texts(CLI::App& command, EmbedFlags& flags) {
+  command.add_option("--prompt", flags.prompt,
+                     "Set before every text; \"\" for none where the model has one by default");
+  command.add_option("--prompt-name", flags.prompt_name,
+                     "One of the model's own prompts; m2 info lists them");
+  command
+      .add_option("--truncate", flags.truncate,
+                  "A text longer than the model: error, or cut its end or its start")
+      ->check(CLI::IsMember({"error", "end", "start"}))
+      ->capture_default_str();
+  command
+      .add_option("--chunk", flags.chunk,
+                  "One vector for each chunk of at most so many tokens, prompt and special ones "
+                  "included")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--overlap", flags.overlap, "Tokens that a chunk shares with the next")
+      ->check(CLI::NonNegativeNumber);
+}
+
 void add_outputs(CLI::App& command, EmbedFlags& flags) {
   command.add_option("-o,--output", flags.output,
                      "File for the vectors, standard output by default; the suffix .jsonl, .npy or "
@@ -243,11 +270,6 @@ void add_outputs(CLI::App& command, EmbedFlags& flags) {
       .add_option("--normalize", flags.normalize,
                   "Scale vectors to length 1; as the model says by default")
       ->check(CLI::IsMember({"true", "false"}));
-  command
-      .add_option("--truncate", flags.truncate,
-                  "A text longer than the model: error, or cut its end or its start")
-      ->check(CLI::IsMember({"error", "end", "start"}))
-      ->capture_default_str();
 }
 
 }  // namespace
@@ -258,12 +280,14 @@ void add_embed(CLI::App& app) {
   flags->model.add_model(*command);
   flags->model.add_tokenizer(*command);
   add_inputs(*command, *flags);
+  add_texts(*command, *flags);
   add_outputs(*command, *flags);
   flags->model.add_compute(*command);
   command->footer(
       "A jsonl line has index, id (where the input has one), tokens, truncated and embedding; a "
       "cut\n"
-      "text also total_tokens, characters and kept_characters.\n\n"
+      "text also total_tokens, characters and kept_characters, a chunk chunk, chunks and\n"
+      "character_span.\n\n"
       "Examples:\n"
       "  m2 embed --model-id my-model \"a first text\" \"and a second\"\n"
       "  m2 embed --model-id my-model -f novel.txt -f essay.txt --output vectors.npy\n"

@@ -44,6 +44,22 @@ std::string dtypes_of(const Weights& weights) {
   return join({names.begin(), names.end()}, ", ");
 }
 
+Json describe_layout(const SentenceLayout& layout) {
+  Json dense = Json::array(), prompts = Json::object();
+  for (const DenseDescription& module : layout.dense) {
+    dense.push_back({{"in", module.in_features},
+                     {"out", module.out_features},
+                     {"bias", module.bias},
+                     {"activation", activation_name(module.activation)}});
+  }
+  for (const auto& [name, text] : layout.prompts) prompts[name] = text;
+  Json found = {{"dense", dense}, {"prompts", prompts}, {"default_prompt", nullptr}};
+  if (layout.default_prompt) found["default_prompt"] = *layout.default_prompt;
+  found["similarity"] = layout.similarity.empty() ? Json() : Json(layout.similarity);
+  found["lower_case"] = layout.lower_case;
+  return found;
+}
+
 Json describe(const ModelFlags& flags) {
   const ModelDescription model = describe_model(flags.files());
   const ModelConfig& config = model.config;
@@ -55,7 +71,7 @@ Json describe(const ModelFlags& flags) {
 
   Json parts = Json::object();
   for (const auto& [part, count] : count_by_part(weights)) parts[part_name(part)] = count;
-  return {
+  Json info = {
       {"family", family_name(config.family)},
       {"files", model.files},
       {"format", model.tensors->format()},
@@ -67,6 +83,7 @@ Json describe(const ModelFlags& flags) {
       {"num_hidden_layers", config.num_hidden_layers},
       {"vocab_size", config.vocab_size},
       {"max_length", length},
+      {"longest_text", model.longest_text()},
       {"padding", padding_name(config.padding)},
       {"pooling", pooling_name(config.pooling)},
       {"normalize", config.use_normalized_embeddings},
@@ -75,6 +92,30 @@ Json describe(const ModelFlags& flags) {
       {"full_length_seconds", estimate_seconds(config, length, session.filter_cache_bytes, gflops)},
       {"threads", threads},
       {"gemm_gflops", gflops}};
+  info.update(describe_layout(model.layout));
+  return info;
+}
+
+// The steps from hidden states to a vector.
+std::string vector_text(const Json& info) {
+  std::string text = info["pooling"];
+  for (const auto& dense : info["dense"]) {
+    text += concat(", dense ", dense["in"].get<int64_t>(), " to ", dense["out"].get<int64_t>(),
+                   " with ", dense["activation"].get<std::string>());
+  }
+  return text + (info["normalize"].get<bool>() ? ", scaled to length 1" : ", not scaled");
+}
+
+// Names and texts from the model's files, fit for a terminal.
+void print_prompts(const Json& info, std::ostream& out) {
+  const auto& chosen = info["default_prompt"];
+  std::string title = "prompts";
+  for (const auto& [name, text] : info["prompts"].items()) {
+    out << title << std::string(20 - title.size(), ' ') << printable(name) << ": \""
+        << printable(text.get<std::string>(), 200) << '"'
+        << (chosen.is_string() && chosen == name ? ", by default" : "") << '\n';
+    title.clear();
+  }
 }
 
 void print(const Json& info, std::ostream& out) {
@@ -92,12 +133,18 @@ void print(const Json& info, std::ostream& out) {
   for (const auto& [part, count] : info["parameters_by_part"].items()) {
     row("  " + part, millions(count));
   }
-  row("longest text", number("max_length") + " tokens");
+  row("longest text",
+      number("longest_text") +
+          (info["longest_text"] == info["max_length"]
+               ? " tokens"
+               : concat(" tokens, of the ", number("max_length"), " that the weights would take")));
   row("padding", padded
                      ? "max_length: every text is padded to the longest, as the model was trained"
                      : "none: a text is computed at its own length");
-  row("vector", concat(info["pooling"].get<std::string>(),
-                       info["normalize"].get<bool>() ? ", scaled to length 1" : ", not scaled"));
+  row("vector", vector_text(info));
+  if (info["similarity"].is_string()) row("compared by", info["similarity"]);
+  if (info["lower_case"].get<bool>()) row("texts", "lower-cased");
+  print_prompts(info, out);
   row(padded ? "every text takes" : "the longest takes",
       concat("about ", decimals("%.2g", info["full_length_seconds"]), " s on ", number("threads"),
              " threads (oneDNN here: ", decimals("%.0f", info["gemm_gflops"]), " GFLOP/s) and ",

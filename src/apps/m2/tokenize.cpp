@@ -51,7 +51,7 @@ void add_tokenize(CLI::App& app) {
       "  echo \"Hello world\" | m2 tokenize --model-id my-model");
   command->callback([flags] {
     const ModelDescription model = describe_model(flags->files());
-    tokenize_lines(load_tokenizer(flags->tokenizer, model.folder, model.config));
+    tokenize_lines(load_tokenizer(flags->tokenizer, model));
   });
 }
 
