@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/load_config.h"
+#include "config/written_names.h"
 
 namespace m2 {
 namespace {
@@ -51,9 +52,21 @@ void write_pooling(const ModelConfig& config, Json& out) {
   if (config.pooling_stated) out["pooling"] = pooling_name(config.pooling);
 }
 
-}  // namespace
+// What the research code and transformers look for beside the keys that are read here.
+void write_upstream_keys(const ModelConfig& config, const std::vector<Parameter>& held, Json& out) {
+  const char* name = holds_part(held, Part::kMlmHead)      ? "BertForMaskedLM"
+                     : holds_part(held, Part::kClassifier) ? "BertForSequenceClassification"
+                                                           : "BertModel";
+  out["architectures"] = {name};
+  if (config.family == Family::kBert) return;
+  out["use_flash_mm"] = false;
+  out["use_flash_fft"] = false;
+  if (config.family == Family::kM2Bert) out["hyena_filter_dropout"] = 0;
+  // Of the table of slopes that the research code makes before it sees a text: any size does.
+  out["alibi_starting_size"] = 512;
+}
 
-std::string to_json(const ModelConfig& config) {
+Json write_config(const ModelConfig& config) {
   Json out;
   out["model_type"] = "bert";
   out["hidden_act"] = "gelu";
@@ -73,6 +86,19 @@ std::string to_json(const ModelConfig& config) {
   out["num_labels"] = config.num_labels;
   if (config.family != Family::kBert) write_research_keys(config, out);
   write_pooling(config, out);
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const ModelConfig& config) {
+  return write_config(config).dump(2) + "\n";
+}
+
+std::string to_json(const ModelConfig& config, const std::vector<Parameter>& held,
+                    NameStyle style) {
+  Json out = write_config(config);
+  if (style == NameStyle::kUpstream) write_upstream_keys(config, held, out);
   return out.dump(2) + "\n";
 }
 

@@ -20,6 +20,7 @@ void add_tokenize(CLI::App& app);
 void add_info(CLI::App& app);
 void add_init(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_convert(CLI::App& app);
 
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its
 // name in capitals (M2_MODEL_ID).

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   m2::add_info(app);
   m2::add_init(app);
   m2::add_bench(app);
+  m2::add_convert(app);
   app.parse_complete_callback([&] {
     m2::log_to_stderr(m2::kProgram, verbose);
     m2::watch_interrupt();

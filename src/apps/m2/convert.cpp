@@ -1,0 +1,281 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "apps/m2/command.h"
+#include "apps/m2/new_folder.h"
+#include "checkpoint/safetensors.h"
+#include "cli/interrupt.h"
+#include "config/json_reader.h"
+#include "config/name_matching.h"
+#include "config/written_names.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/mapped_file.h"
+#include "core/text.h"
+#include "layers/weights.h"
+
+namespace m2 {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<DType, 3> kDTypes = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr std::array kVocabularyFiles = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
+                                         "special_tokens_map.json"};
+constexpr char kModules[] = "modules.json";
+
+struct ConvertFlags {
+  ModelFlags model;
+  std::string dtype, names = "m2", out_dir;
+};
+
+// One tensor of the new file.
+struct Entry {
+  std::string name;
+  std::string parameter;  // whose values it has; empty for what is no parameter of the model
+  const TensorView* source = nullptr;
+  DType dtype = DType::kF32;
+};
+
+// The new file's tensors, made one at a time.
+class Conversion {
+ public:
+  Conversion(const ModelDescription& model, const ConvertFlags& flags)
+      : model_(model),
+        weights_(model.config, model.tensors),
+        style_(flags.names == "upstream" ? NameStyle::kUpstream : NameStyle::kM2) {
+    for (const DType dtype : kDTypes) {
+      if (flags.dtype == dtype_name(dtype)) dtype_ = dtype;
+    }
+    check_tied();
+    for (WrittenName& written : written_names(model.config, weights_.parameters(), style_)) {
+      const TensorView* source = weights_.view(written.parameter);
+      entries_.push_back({written.name, written.parameter, source, new_dtype(source->dtype)});
+    }
+    add_other_heads();
+    add_position_ids();
+  }
+
+  const std::vector<Parameter>& held() const { return weights_.parameters(); }
+  NameStyle style() const { return style_; }
+
+  void write(const std::string& path) {
+    std::vector<NamedTensor> tensors;
+    for (const Entry& entry : entries_) {
+      tensors.push_back({entry.name, {entry.dtype, entry.source->shape, nullptr}});
+    }
+    write_safetensors(path, tensors, [&](size_t index) { return bytes_of(entries_[index]); },
+                      {{"format", "pt"}});
+  }
+
+ private:
+  DType new_dtype(DType stored) const {
+    if (!is_floating(stored)) return stored;
+    if (dtype_) return *dtype_;
+    return stored == DType::kF64 ? DType::kF32 : stored;
+  }
+
+  // Of two copies that the model takes for one weight only one is written.
+  void check_tied() const {
+    for (const Parameter& parameter : weights_.parameters()) {
+      if (parameter.tied_to.empty()) continue;
+      if (weights_.view(parameter.name) == weights_.view(parameter.tied_to)) continue;
+      const FloatTensor copy = weights_.get(parameter.name);
+      const FloatTensor owner = weights_.get(parameter.tied_to);
+      if (std::memcmp(copy.data(), owner.data(), copy.values().size_bytes()) != 0) {
+        throw input_error(concat("the weights ", parameter.name, " and ", parameter.tied_to,
+                                 " differ, but to such a model they are one; a model where they "
+                                 "are not tied is not supported"));
+      }
+    }
+  }
+
+  // Heads that the program has no use for, such as that of next sentence prediction.
+  void add_other_heads() {
+    std::set<std::string> known;
+    for (const Parameter& parameter : weights_.parameters()) known.insert(parameter.name);
+    std::map<std::string, const TensorView*> heads;
+    for (const std::string& name : model_.tensors->names()) {
+      const std::string canonical = canonical_name(name);
+      const bool head = canonical.starts_with("cls.") || canonical.starts_with("classifier.");
+      if (head && !known.contains(canonical)) heads[canonical] = model_.tensors->find(name);
+    }
+    for (const auto& [name, source] : heads) {
+      entries_.push_back({name, "", source, new_dtype(source->dtype)});
+    }
+  }
+
+  void add_position_ids() {
+    const auto name = position_ids_name(model_.config, style_);
+    if (!name) return;
+    const int64_t count = model_.config.max_position_embeddings;
+    positions_.resize(static_cast<size_t>(count));
+    std::iota(positions_.begin(), positions_.end(), int64_t{0});
+    positions_view_ = {DType::kI64, {1, count}, positions_.data()};
+    entries_.push_back({*name, "", &positions_view_, DType::kI64});
+  }
+
+  std::span<const std::byte> bytes_of(const Entry& entry) {
+    stop_if_interrupted();
+    model_.tensors->release_pages(last_);
+    const TensorView& source = *entry.source;
+    const std::span stored(static_cast<const std::byte*>(source.data), source.bytes());
+    last_ = stored;
+    FloatTensor values;  // reading a weight refuses NaNs and infinities
+    if (!entry.parameter.empty()) values = weights_.get(entry.parameter);
+    if (entry.dtype == source.dtype) return stored;
+    AlignedBuffer<float> wide;
+    std::span<const float> numbers = values.values();
+    if (entry.parameter.empty()) {
+      wide.resize(static_cast<size_t>(source.elements()));
+      widen_to_float(source.dtype, source.data, {wide.data(), wide.size()});
+      numbers = {wide.data(), wide.size()};
+    }
+    narrowed_.resize(numbers.size() * dtype_size(entry.dtype));
+    if (!narrow_from_float(entry.dtype, numbers, narrowed_.data())) {
+      throw input_error(concat("the weight ", printable(entry.name), " holds a value beyond ",
+                               dtype_name(entry.dtype), "; take --dtype fp32"));
+    }
+    return {narrowed_.data(), narrowed_.size()};
+  }
+
+  const ModelDescription& model_;
+  Weights weights_;
+  NameStyle style_;
+  std::optional<DType> dtype_;  // none: each weight's own
+  std::vector<Entry> entries_;
+  std::vector<int64_t> positions_;
+  TensorView positions_view_;
+  AlignedBuffer<std::byte> narrowed_;
+  std::span<const std::byte> last_;
+};
+
+// What the new config.json states beside the old.
+ModelConfig new_config(const ModelDescription& model, const ConvertFlags& flags,
+                       const std::vector<Parameter>& held) {
+  ModelConfig config = model.config;
+  const auto padding = parse_padding(flags.model.padding);
+  if (padding && *padding != config.padding) {
+    log_warning(concat("the model's padding contract is ", padding_name(config.padding),
+                       "; under the stated ", padding_name(*padding), " it gives other vectors"));
+  }
+  config.padding = padding.value_or(config.padding);
+  config.padding_stated = true;
+  const bool pools = holds_part(held, Part::kPooler) || config.pooling != Pooling::kPooler;
+  if (!pools && !model.layout.pooling) {
+    config.pooling = Pooling::kMean;
+    config.pooling_stated = true;
+  }
+  return config;
+}
+
+// The vocabulary's files: beside the weights, or what --tokenizer names.
+void copy_vocabulary(const fs::path& from, const fs::path& within, NewFolder& out) {
+  std::error_code problem;
+  if (!fs::is_directory(from, problem)) {
+    out.copy(from, within / (from.extension() == ".json" ? "tokenizer.json" : "vocab.txt"));
+    return;
+  }
+  bool found = false;
+  for (const char* name : kVocabularyFiles) {
+    if (!fs::exists(from / name, problem)) continue;
+    found = true;
+    out.copy(from / name, within / name);
+  }
+  if (!found) log_info(concat(from.string(), ": holds no vocabulary; the new folder has none"));
+}
+
+// The files of the sentence-transformers layout, which describe_model has checked.
+void copy_layout(const ModelDescription& model, NewFolder& out) {
+  const fs::path from = model.layout_folder, transformer = model.layout.transformer_folder;
+  const auto copy_if_there = [&](const fs::path& name) {
+    std::error_code problem;
+    if (fs::exists(from / name, problem)) out.copy(from / name, name);
+  };
+  copy_if_there("config_sentence_transformers.json");
+  copy_if_there(transformer / "sentence_bert_config.json");
+  const std::string source = (from / kModules).string();
+  const Value modules = parse_json(read_text_file(source, kMaxConfigBytes), source);
+  for (const Value& module : modules.items) {
+    const Value* path = module.find("path");
+    if (path == nullptr || path->text.empty() || path->text == transformer) continue;
+    std::error_code problem;
+    for (const auto& entry : fs::directory_iterator(from / path->text, problem)) {
+      if (entry.is_regular_file(problem)) {
+        out.copy(entry.path(), fs::path(path->text) / entry.path().filename());
+      }
+    }
+  }
+  out.copy(source, kModules);
+}
+
+void convert(const ConvertFlags& flags) {
+  ModelFiles files = flags.model.files();
+  files.padding.reset();  // what the new config states; the weights are the same
+  const ModelDescription model = describe_model(files);
+  if (!flags.model.tokenizer.empty()) Tokenizer::load(flags.model.tokenizer);
+  Conversion conversion(model, flags);
+  const ModelConfig config = new_config(model, flags, conversion.held());
+
+  NewFolder out(flags.out_dir);
+  const fs::path within = model.layout.transformer_folder;
+  const fs::path weights = out.add(within / "model.safetensors");
+  conversion.write(weights.string());
+  copy_vocabulary(flags.model.tokenizer.empty() ? model.folder : flags.model.tokenizer, within,
+                  out);
+  if (model.layout.pooling) copy_layout(model, out);
+  // Last: without it what a killed process leaves is no model.
+  out.write(within / "config.json", to_json(config, conversion.held(), conversion.style()));
+  out.commit();
+  log_info(concat(flags.out_dir, ": ", family_name(config.family), ", padding ",
+                  padding_name(config.padding)));
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "convert", "Write a model as safetensors, in another precision or under other names");
+  const auto flags = std::make_shared<ConvertFlags>();
+  command
+      ->add_option("--model-id,MODEL", flags->model.model_id,
+                   "Model: a folder, a file of weights (.safetensors, .bin, .pt) or a name on the "
+                   "Hugging Face hub")
+      ->required();
+  command->add_option("--config", flags->model.config,
+                      "Configuration, config.json or YAML, where it does not lie beside the "
+                      "weights");
+  flags->model.add_tokenizer(*command);
+  command
+      ->add_option("--padding", flags->model.padding,
+                   "Contract that the new config.json states, where it is not the model's own")
+      ->check(CLI::IsMember({"none", "max_length"}));
+  std::vector<std::string> dtypes;
+  for (const DType dtype : kDTypes) dtypes.emplace_back(dtype_name(dtype));
+  command
+      ->add_option("--dtype", flags->dtype,
+                   "Of the new weights, " + join(dtypes, ", ") +
+                       ", rounded to nearest even; left out, each keeps its own")
+      ->check(CLI::IsMember(dtypes));
+  command
+      ->add_option("--names", flags->names,
+                   "m2, or upstream: what the research code (for plain BERT, transformers) loads")
+      ->check(CLI::IsMember({"m2", "upstream"}))
+      ->capture_default_str();
+  command->add_option("OUT_DIR", flags->out_dir, "Folder to make")->required();
+  command->footer(
+      "The new config.json states the padding contract, and the masked mean where the file has no\n"
+      "pooler. Heads are kept; vocabulary and sentence-transformers files are copied as they "
+      "are.\n\n"
+      "Example:\n"
+      "  m2 convert ep1-ba500.pt my-model --config pretrain.yaml --tokenizer vocab.txt --dtype "
+      "bf16");
+  command->callback([flags] { convert(*flags); });
+}
+
+}  // namespace m2

@@ -1,0 +1,71 @@
+#include "apps/m2/new_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "checkpoint/new_file.h"
+#include "core/error.h"
+#include "core/mapped_file.h"
+#include "core/text.h"
+
+namespace m2 {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool belongs_to_a_model(const fs::path& file) {
+  constexpr std::array<std::string_view, 4> kEndings = {".safetensors", ".bin", ".pt", ".json"};
+  const std::string ending = file.extension().string();
+  return file.filename() == "vocab.txt" ||
+         std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
+
+}  // namespace
+
+NewFolder::NewFolder(const std::string& path) : path_(path) {
+  std::error_code problem;
+  for (fs::directory_iterator at(path_, problem), end; !problem && at != end;
+       at.increment(problem)) {
+    if (belongs_to_a_model(at->path())) {
+      throw usage_error(concat(path, ": holds a model already (",
+                               printable(at->path().filename().string()), "); name a new folder"));
+    }
+  }
+}
+
+NewFolder::~NewFolder() {
+  if (committed_) return;
+  std::error_code ignored;  // a folder in which others have put something stays
+  for (auto made = made_.rbegin(); made != made_.rend(); ++made) fs::remove(*made, ignored);
+}
+
+void NewFolder::make_folder(const fs::path& folder) {
+  std::error_code problem;
+  if (folder.empty() || fs::is_directory(folder, problem)) return;
+  make_folder(folder.parent_path());
+  if (fs::create_directory(folder, problem)) made_.push_back(folder);
+  if (problem) throw failed_error(concat(folder.string(), ": cannot be made: ", problem.message()));
+}
+
+fs::path NewFolder::add(const fs::path& name) {
+  const fs::path path = path_ / name;
+  make_folder(path.parent_path());
+  made_.push_back(path);
+  return path;
+}
+
+void NewFolder::write(const fs::path& name, const std::string& text) {
+  NewFile file(add(name).string());
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+void NewFolder::copy(const fs::path& from, const fs::path& name) {
+  const MappedFile source(from.string());
+  NewFile file(add(name).string());
+  file.write(source.bytes());
+  file.commit();
+}
+
+}  // namespace m2
