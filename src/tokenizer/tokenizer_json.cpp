@@ -22,9 +22,16 @@ JsonValue only_part(const JsonValue& section, const std::string& list) {
                                    supported, " is supported"));
 }
 
-NormalizerOptions read_normalizer(const JsonValue& section) {
+// BertNormalizer; or, as sentence-transformers writes it for do_lower_case, Lowercase before it.
+NormalizerOptions read_normalizer(const JsonValue& section, bool& lower_case_first) {
   if (section.is_null()) return NormalizerOptions::none();
-  const JsonValue part = only_part(section, "normalizers");
+  const auto is_lower_case = [](const JsonValue& step) {
+    return step.has("type") && step.at("type").string() == "Lowercase";
+  };
+  lower_case_first = section.has("normalizers") && section.at("normalizers").size() == 2 &&
+                     is_lower_case(section.at("normalizers").at(size_t{0}));
+  const JsonValue part = lower_case_first ? section.at("normalizers").at(size_t{1})
+                                          : only_part(section, "normalizers");
   if (part.at("type").string() != "BertNormalizer") refuse_type(part, "BertNormalizer");
   NormalizerOptions options;
   options.clean_text = part.at("clean_text").boolean();
@@ -159,7 +166,7 @@ TokenizerParts read_tokenizer_json(const std::string& path) {
   };
   TokenizerParts parts;
   parts.model = read_model(root.at("model"));
-  parts.normalizer = read_normalizer(section("normalizer"));
+  parts.normalizer = read_normalizer(section("normalizer"), parts.lower_case_first);
   check_pre_tokenizer(section("pre_tokenizer"));
   parts.post_processor = read_post_processor(section("post_processor"));
   if (root.has("added_tokens")) parts.added_tokens = read_added_tokens(root.at("added_tokens"));

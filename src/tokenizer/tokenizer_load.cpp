@@ -24,7 +24,8 @@ void check_template_ids(const std::vector<TemplatePiece>& pieces, int32_t vocab_
 }
 
 Tokenizer build(TokenizerParts parts, const std::string& path, bool lower_case) {
-  parts.normalizer.lowercase = parts.normalizer.lowercase || lower_case;
+  // Lower case before the normalizer or in it comes to the same: no step tells cases apart.
+  if (parts.lower_case_first || lower_case) parts.normalizer.lowercase = true;
   const PostProcessor post_processor = parts.post_processor;
   try {
     Tokenizer tokenizer(std::move(parts));
@@ -63,7 +64,10 @@ void overrule_normalizer(const TokenizerConfig& config, NormalizerOptions& optio
 TokenizerParts parts_of_json(const std::string& path, const TokenizerConfig& config) {
   TokenizerParts parts = read_tokenizer_json(path);
   name_special_tokens(config, parts);
-  if (is_bert_class(config.tokenizer_class)) overrule_normalizer(config, parts.normalizer);
+  if (is_bert_class(config.tokenizer_class)) {
+    overrule_normalizer(config, parts.normalizer);
+    if (config.do_lower_case) parts.lower_case_first = false;
+  }
   return parts;
 }
 

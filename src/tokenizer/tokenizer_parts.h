@@ -14,6 +14,7 @@ namespace m2 {
 
 struct TokenizerParts {
   NormalizerOptions normalizer;
+  bool lower_case_first = false;  // before the normalizer, whatever it does itself
   WordPieceModel model;
   // Ids below the vocabulary's size name tokens of it; those above follow on without a hole.
   std::vector<AddedToken> added_tokens;
