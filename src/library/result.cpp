@@ -21,13 +21,15 @@ m2_vector vector_of(const ResultObject& result, const ResultObject::Entry& entry
   vector.characters = entry.report.characters;
   vector.kept = {entry.report.kept.begin, entry.report.kept.end};
   vector.truncated = entry.report.truncated ? 1 : 0;
+  vector.chunk = entry.report.chunk;
+  vector.chunks = entry.report.chunks;
   return vector;
 }
 
 std::string render(const ResultObject& result, size_t index, m2_line_format format) {
   const ResultObject::Entry& entry = result.entry(index);
   WrittenText text;
-  text.index = result.first_index + index;
+  text.index = result.first_index + entry.report.index;
   text.id = entry.id;
   text.report = entry.of_text ? &entry.report : nullptr;
   text.rows = entry.report.rows;

@@ -69,10 +69,9 @@ struct Request {
   VectorRequest vectors;
   std::shared_ptr<ResultObject> result = std::make_shared<ResultObject>();
 
-  Request(const ModelConfig& config, const m2_embed_options& options) {
-    vectors.pooling = pooling_of(options.pooling).value_or(config.pooling);
-    vectors.normalise =
-        choice_of(options.normalise, "normalise").value_or(config.use_normalized_embeddings);
+  Request(const Model& model, const m2_embed_options& options) {
+    vectors =
+        request_of(model, pooling_of(options.pooling), choice_of(options.normalise, "normalise"));
     result->first_index = options.first_index;
     result->matrix = vectors.pooling == Pooling::kNone;
   }
@@ -107,11 +106,15 @@ std::shared_ptr<ResultObject> embed_texts(SessionObject& session, std::span<cons
     ids.push_back(id_as_json(text.id, name));
     named.push_back({std::string(bytes_of(text.data, text.length)), std::move(name)});
   }
-  Request request(session.model->model->config, options);
+  Request request(*session.model->model, options);
   EmbedOptions embed;
   embed.pooling = request.vectors.pooling;
   embed.normalise = request.vectors.normalise;
   embed.truncation = truncation_of(options.truncation);
+  if (options.prompt != nullptr) embed.prompt = options.prompt;
+  if (options.prompt_name != nullptr) embed.prompt_name = options.prompt_name;
+  embed.chunk = options.chunk;
+  embed.overlap = options.overlap;
   session.embedder->embed(
       named, embed,
       [&](const TextVectors& vectors) {
@@ -123,9 +126,13 @@ std::shared_ptr<ResultObject> embed_texts(SessionObject& session, std::span<cons
 
 std::shared_ptr<ResultObject> embed_ids(SessionObject& session, std::span<const m2_ids> rows,
                                         const m2_embed_options& options) {
-  const ModelConfig& config = session.model->model->config;
-  Request request(config, options);
-  truncation_of(options.truncation);
+  const Model& model = *session.model->model;
+  Request request(model, options);
+  if (number_of(options.truncation) != M2_TRUNCATION_ERROR || options.prompt != nullptr ||
+      options.prompt_name != nullptr || options.chunk != 0 || options.overlap != 0) {
+    throw usage_error(
+        "truncation, prompt, prompt_name, chunk and overlap belong to texts, not ids");
+  }
   std::vector<TokenSequence> sequences;
   for (const m2_ids& row : rows) {
     const size_t index = sequences.size();
@@ -136,8 +143,8 @@ std::shared_ptr<ResultObject> embed_ids(SessionObject& session, std::span<const 
       return numbers == nullptr ? std::vector<int64_t>()
                                 : std::vector<int64_t>(numbers, numbers + row.count);
     };
-    sequences.push_back(
-        sequence_from_ids(wide(row.ids), wide(row.types), wide(row.mask), config.padding, index));
+    sequences.push_back(sequence_from_ids(wide(row.ids), wide(row.types), wide(row.mask),
+                                          model.config.padding, index));
   }
   session.session().compute(
       sequences, request.vectors,
