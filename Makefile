@@ -5,12 +5,13 @@ SHELL := bash
 
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS = $(if $(filter command% override,$(origin SECONDS)),$(SECONDS),20)
+PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cacheprovider \
   -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run on the sanitizer build"
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: help build demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
+.PHONY: help build install demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
   build-packages test-packages venv build-tests
 
 help:  ## this list
@@ -18,6 +19,9 @@ help:  ## this list
 
 build: build-packages  ## the program, build/release/m2
 	@tools/build.sh release
+
+install: build  ## the program and the library for other programs, make install PREFIX=/usr/local
+	cmake --install build/release --prefix "$(PREFIX)"
 
 demo: build  ## embed the sample novels with a model of random weights
 	@tools/demo.sh
