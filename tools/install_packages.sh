@@ -80,7 +80,11 @@ if [[ $(id -u) -ne 0 ]]; then
   command -v sudo >/dev/null ||
     stop "packages are missing and there is no sudo: as root, run: apt-get install ${missing[*]}"
   as_root=(sudo)
-  if [[ ! -t 0 ]]; then as_root+=(-n); fi
+  if [[ ! -t 0 ]]; then
+    sudo -n true 2>/dev/null ||
+      stop "packages are missing and sudo asks for a password: run: sudo apt-get install ${missing[*]}"
+    as_root+=(-n)
+  fi
 fi
 
 mkdir -p build
@@ -89,4 +93,4 @@ echo "m2: installing ${missing[*]} (log: $log)"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
 "${apt[@]}" update >"$log" 2>&1 </dev/null || true  # what matters is whether the next line works
 "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 </dev/null ||
-  stop "apt-get could not install ${missing[*]}; is there a network, and may you use sudo? (see $log)"
+  stop "apt-get could not install ${missing[*]}; is there a network? (see $log)"
