@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL = ["bash", "cat", "cut", "dirname", "env", "grep", "mkdir", "rm", "sha256sum", "touch"]
+REAL = ["bash", "cat", "cut", "dirname", "env", "grep", "mkdir", "rm", "sha256sum", "touch", "true"]
 NOTHING = "exit 1\n"
 ALL = 'echo "ii "\n'
 
