@@ -53,19 +53,36 @@ done
 mkdir -p "$work/logs"
 work="$(cd "$work" && pwd)"
 made=()
+child=""
+# Runs a command that a signal ends at once, with all that it started: bash itself waits for a
+# command in the foreground before it heeds a signal.
+run_child() {
+  "$@" &
+  child=$!
+  local status=0
+  wait "$child" || status=$?
+  child=""
+  return "$status"
+}
+end_child() {
+  # SIGKILL: unshare passes no other signal on to its namespace.
+  if [[ -n "$child" ]]; then kill -KILL "$child" 2>/dev/null || true; fi
+  exit 130
+}
 clean_up() {
   local folder
   # Nothing is mounted in these outside of the namespace, which is gone.
   if [[ $keep == no ]]; then for folder in "${made[@]}"; do rm -rf --one-file-system "$folder"; done; fi
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM HUP
+trap end_child INT TERM HUP
 
 make_base() {
   [[ -f "$work/base.whole" ]] && return
   rm -rf --one-file-system "$work/base"
   echo "m2: making a bare Debian 12 in $work/base"
-  debootstrap --variant=minbase bookworm "$work/base" "$mirror" >"$work/logs/debootstrap.log" 2>&1 ||
+  run_child debootstrap --variant=minbase bookworm "$work/base" "$mirror" \
+    >"$work/logs/debootstrap.log" 2>&1 ||
     stop "debootstrap failed; is there a network? (see $work/logs/debootstrap.log)"
   touch "$work/base.whole"
 }
@@ -99,7 +116,7 @@ enter='
   root="$1" account="$2"
   shift 2
   mount -t proc proc "$root/proc"
-  mount --bind /dev "$root/dev"
+  mount --rbind /dev "$root/dev"
   mount --rbind -o ro /sys "$root/sys"
   while [[ "$1" != -- ]]; do
     from="${1%%=>*}" to="$root${1##*=>}"
@@ -124,32 +141,30 @@ inside() {  # ROOT ACCOUNT COMMAND...
     # The cache belongs to root.
     if [[ "$account" != root ]]; then variables+=(CCACHE_READONLY=1); fi
   fi
-  unshare --mount --pid --fork --kill-child --propagation private bash -euc "$enter" enter \
+  run_child unshare --mount --pid --fork --kill-child --propagation private bash -euc "$enter" enter \
     "$root" "$account:" "${mounted[@]}" -- env -i "${variables[@]}" "$@" </dev/null
 }
 
-make_root() {  # PART
-  local root="$work/$1" packages=(make) proxy
-  cp -a "$work/base" "$root"
-  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+make_root() {  # PART; each step ends it, as its caller's || switches `set -e` off
+  local root="$work/$1" packages=(make) account=root home=/root proxy name
+  if [[ $1 == user ]]; then packages+=(sudo) account=user home=/home/user; fi
+  cp -a "$work/base" "$root" || return
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf" || return
   for proxy in http https; do
-    local name="${proxy}_proxy"
+    name="${proxy}_proxy"
     if [[ -n "${!name:-}" ]]; then
       echo "Acquire::$proxy::Proxy \"${!name}\";" >>"$root/etc/apt/apt.conf.d/50proxy"
     fi
   done
-  if [[ $1 == user ]]; then packages+=(sudo); fi
-  inside "$root" root apt-get -q update
+  inside "$root" root apt-get -q update || return
   inside "$root" root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -q install -y --no-install-recommends "${packages[@]}"
-  local home=/root
+    apt-get -q install -y --no-install-recommends "${packages[@]}" || return
   if [[ $1 == user ]]; then
-    home=/home/user
-    inside "$root" root useradd --create-home --shell /bin/bash user
-    echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user"
+    inside "$root" root useradd --create-home --shell /bin/bash user || return
+    echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user" || return
   fi
-  git clone -q --no-hardlinks "file://$tree" "$root$home/m2"
-  if [[ $1 == user ]]; then inside "$root" root chown -R user:user /home/user/m2; fi
+  git clone -q --no-hardlinks "file://$tree" "$root$home/m2" || return
+  inside "$root" root chown -R "$account:$account" "$home/m2"
 }
 
 summary=()
@@ -171,12 +186,8 @@ for part in "${parts[@]}"; do
   started=$SECONDS
   made+=("$work/$part")
   rm -rf --one-file-system "${work:?}/$part"
-  # `make_root || …` would go on after a failed line of it.
-  set +e
-  (set -e && make_root "$part") >"$work/logs/$part-root.log" 2>&1
-  status=$?
-  set -e
-  [[ $status -eq 0 ]] || stop "the root for $part could not be made (see $work/logs/$part-root.log)"
+  make_root "$part" >"$work/logs/$part-root.log" 2>&1 ||
+    stop "the root for $part could not be made (see $work/logs/$part-root.log)"
   summary+=("as $part: a bare root of Debian 12 and a clone: $((SECONDS - started)) s")
   run_make "$part" demo || true
   run_make "$part" test || true
