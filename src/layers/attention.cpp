@@ -120,14 +120,13 @@ void Attention::project_input(const RowTiles& rows, const Activations& u, Execut
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
     const size_t out_stride = kParts * y_stride_;
-    float* in = room(scratch.input, kLongTile * stride_);
-    float* out = room(scratch.projection, kLongTile * out_stride);
-    u.gather(text, tile.row, 0, blocks_, in, stride_);
-    input_.apply(text.tile_rows, in, out);
-    projections.scatter(text, tile.row, 0, y_blocks_, out, out_stride);
-    projections.scatter_transposed(text, tile.row, y_blocks_, y_blocks_, out + y_stride_,
-                                   out_stride);
-    projections.scatter(text, tile.row, 2 * y_blocks_, y_blocks_, out + 2 * y_stride_, out_stride);
+    float* in = room(scratch.input, kTileRows * stride_);
+    float* out = room(scratch.projection, kTileRows * out_stride);
+    u.gather(text, tile, 0, blocks_, in, stride_);
+    input_.apply(tile.rows, in, out);
+    projections.scatter(text, tile, 0, y_blocks_, out, out_stride);
+    projections.scatter_transposed(text, tile, y_blocks_, y_blocks_, out + y_stride_, out_stride);
+    projections.scatter(text, tile, 2 * y_blocks_, y_blocks_, out + 2 * y_stride_, out_stride);
   });
 }
 
@@ -163,16 +162,16 @@ void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& work
   });
 }
 
-void Attention::project_output(const TextRows& text, size_t row, const Activations& u,
+void Attention::project_output(const TextRows& text, const Tile& tile, const Activations& u,
                                const Activations& projections, WorkerScratch& scratch,
                                float* output) const {
   const size_t out_stride = output_.out_stride();
-  float* y = room(scratch.input, kLongTile * y_stride_);
-  float* residual = room(scratch.hidden, kLongTile * out_stride);
-  projections.gather(text, row, 0, y_blocks_, y, y_stride_);
-  u.gather(text, row, 0, blocks_, residual, out_stride);
-  output_.apply(text.tile_rows, y, output);
-  norm_.apply(text.tile_rows, out_stride, output, residual, output);
+  float* y = room(scratch.input, kTileRows * y_stride_);
+  float* residual = room(scratch.hidden, kTileRows * out_stride);
+  projections.gather(text, tile, 0, y_blocks_, y, y_stride_);
+  u.gather(text, tile, 0, blocks_, residual, out_stride);
+  output_.apply(tile.rows, y, output);
+  norm_.apply(tile.rows, out_stride, output, residual, output);
 }
 
 }  // namespace m2

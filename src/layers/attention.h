@@ -40,7 +40,7 @@ class Attention {
   // y, in q's place. workspace.key_bias is made.
   void attend(const RowTiles& rows, Executor& executor, Workspace& workspace) const;
   // One tile of y to the layer's output; channels beyond H are zero.
-  void project_output(const TextRows& text, size_t row, const Activations& u,
+  void project_output(const TextRows& text, const Tile& tile, const Activations& u,
                       const Activations& projections, WorkerScratch& scratch, float* output) const;
 
  private:

@@ -53,9 +53,9 @@ DimensionMixer::DimensionMixer(const Weights& weights, const std::string& prefix
 }
 
 void DimensionMixer::apply(size_t rows, const float* x, WorkerScratch& scratch, float* out) const {
-  float* hidden = room(scratch.hidden, kLongTile * gated_layers_.out_stride());
-  float* gated = room(scratch.gated, kLongTile * wo_.in_stride());
-  float* mixed = room(scratch.projection, kLongTile * wo_.out_stride());
+  float* hidden = room(scratch.hidden, kTileRows * gated_layers_.out_stride());
+  float* gated = room(scratch.gated, kTileRows * wo_.in_stride());
+  float* mixed = room(scratch.projection, kTileRows * wo_.out_stride());
   gated_layers_.apply(rows, x, hidden);
   gelu_gate({rows, width_, gated_layers_.out_stride(), wo_.in_stride(), gated_, hidden, gated});
   wo_.apply(rows, gated, mixed);

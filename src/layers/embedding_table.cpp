@@ -34,12 +34,11 @@ void EmbeddingTable::embed(std::span<const TokenSpan> texts, const RowTiles& row
   executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
     const Tile& tile = rows.tiles()[index];
     const TextRows& text = rows.texts()[tile.text];
-    const size_t count = std::min(text.tile_rows, text.length - tile.row);
-    float* out = room(workspace.workers[static_cast<size_t>(worker)].output, kLongTile * stride);
+    const size_t count = std::min(tile.rows, text.length - tile.row);
+    float* out = room(workspace.workers[static_cast<size_t>(worker)].output, kTileRows * stride);
     embed_tile(texts[tile.text].ids.subspan(tile.row, count),
-               texts[tile.text].types.subspan(tile.row, count), tile.row, text.tile_rows, stride,
-               out);
-    hidden.scatter(text, tile.row, 0, blocks, out, stride);
+               texts[tile.text].types.subspan(tile.row, count), tile.row, tile.rows, stride, out);
+    hidden.scatter(text, tile, 0, blocks, out, stride);
   });
 }
 

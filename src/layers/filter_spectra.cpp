@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kPanelBlocks = kFilterPanel / kChannelBlock;
 
 size_t row_tiles_of(size_t taps) {
-  return round_up(taps, kLongTile) / kLongTile;
+  return round_up(taps, kTileRows) / kTileRows;
 }
 
 }  // namespace
@@ -25,13 +25,13 @@ void SpectrumMaker::make_features(const HyenaFilter& filter, size_t taps, Execut
   executor.parallel_for(count * tiles, [&](size_t index, int worker) {
     const size_t network = index / tiles, tile = index % tiles;
     const FilterNetwork& net = filter.networks()[network];
-    const size_t floats = kLongTile * net.scratch_stride();
+    const size_t floats = kTileRows * net.scratch_stride();
     WorkerScratch& scratch = workers_[static_cast<size_t>(worker)];
     float* out = room(scratch.output, floats);
-    net.features(filter.z(), tile * kLongTile, room(scratch.input, floats), out);
+    net.features(filter.z(), tile * kTileRows, room(scratch.input, floats), out);
     const size_t stride = net.order_stride();
-    std::copy_n(out, kLongTile * stride,
-                features_.data() + ((first_network + network) * tiles + tile) * kLongTile * stride);
+    std::copy_n(out, kTileRows * stride,
+                features_.data() + ((first_network + network) * tiles + tile) * kTileRows * stride);
   });
 }
 
@@ -47,16 +47,16 @@ void SpectrumMaker::make_panel(const HyenaFilter& filter, size_t panel, size_t t
     std::fill(kernel + taps * kChannelBlock, kernel + end * kChannelBlock, 0.0f);
   }
   executor.parallel_for(count * tiles, [&](size_t index, int worker) {
-    const size_t network = index / tiles, first = index % tiles * kLongTile;
+    const size_t network = index / tiles, first = index % tiles * kTileRows;
     const FilterNetwork& net = filter.networks()[network];
-    float* tile = room(workers_[static_cast<size_t>(worker)].output, kLongTile * kFilterPanel);
+    float* tile = room(workers_[static_cast<size_t>(worker)].output, kTileRows * kFilterPanel);
     net.panel(panel,
               features_.data() +
-                  ((first_network + network) * tiles * kLongTile + first) * net.order_stride(),
+                  ((first_network + network) * tiles * kTileRows + first) * net.order_stride(),
               tile);
     for (size_t block = 0; block < kPanelBlocks; ++block) {
       DecayBlock decay;
-      decay.rows = std::min(kLongTile, taps - first);
+      decay.rows = std::min(kTileRows, taps - first);
       decay.tile_stride = kFilterPanel;
       decay.taps = tile + block * kChannelBlock;
       decay.time = filter.time().data() + first;
@@ -83,7 +83,7 @@ void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executo
   const size_t filter_count = filters.residual == nullptr ? 1 : 2;
   const size_t panel_floats = kPanelBlocks * plan.points * kChannelBlock;
   workers_.resize(static_cast<size_t>(executor.workers()));
-  room(features_, filter_count * networks * row_tiles_of(taps) * kLongTile *
+  room(features_, filter_count * networks * row_tiles_of(taps) * kTileRows *
                       gated.networks()[0].order_stride());
   float* kernels = room(kernels_, filter_count * panel_floats);
   out.resize(blocks * plan.spectrum_floats());
@@ -113,8 +113,12 @@ void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executo
 bool SpectrumStore::make_room(size_t points, size_t bytes) {
   if (bytes > budget_) return false;
   while (kept_bytes_ + bytes > budget_) {
-    const auto largest = std::prev(kept_.end());
-    if (largest->first.first <= points) return false;
+    // The largest that may go: one of another size than the preferred.
+    auto last = kept_.end();
+    while (last != kept_.begin() && std::prev(last)->first.first == preferred_) --last;
+    if (last == kept_.begin()) return false;
+    const auto largest = std::prev(last);
+    if (points != preferred_ && largest->first.first <= points) return false;
     kept_bytes_ -= largest->second.size() * sizeof(float);
     kept_.erase(largest);
   }

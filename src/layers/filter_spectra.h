@@ -37,8 +37,9 @@ class SpectrumMaker {
   std::vector<WorkerScratch> workers_;
 };
 
-// Keeps spectra within a budget of bytes, small transforms first; what does not fit is made again
-// each time into one buffer. Either way the bits are the same. Not thread-safe.
+// Keeps spectra within a budget of bytes, those of the preferred transform size before all others,
+// then small ones first; what does not fit is made again each time into one buffer. Either way the
+// bits are the same. Not thread-safe.
 class SpectrumStore {
  public:
   explicit SpectrumStore(size_t budget_bytes) : budget_(budget_bytes) {}
@@ -46,6 +47,9 @@ class SpectrumStore {
   // The spectra of layer number `layer`; valid until the next call.
   const Spectra& get(size_t layer, const FilterPair& filters, const FftPlan& plan,
                      Executor& executor);
+
+  // The size that comes next several times over; 0: none.
+  void prefer(size_t points) { preferred_ = points; }
 
   size_t kept_bytes() const { return kept_bytes_; }
   // How often spectra were made.
@@ -55,6 +59,7 @@ class SpectrumStore {
   bool make_room(size_t points, size_t bytes);
 
   size_t budget_;
+  size_t preferred_ = 0;
   size_t kept_bytes_ = 0;
   size_t made_ = 0;
   std::map<std::pair<size_t, size_t>, Spectra> kept_;  // by (transform size, layer)

@@ -47,21 +47,21 @@ FilterNetwork::FilterNetwork(const Weights& weights, const std::string& prefix,
 void FilterNetwork::features(std::span<const float> z, size_t first, float* scratch,
                              float* out) const {
   const size_t taps = z.size() / emb_dim_;
-  std::fill(scratch, scratch + kLongTile * emb_stride_, 0.0f);
-  for (size_t row = 0; row < kLongTile; ++row) {
+  std::fill(scratch, scratch + kTileRows * emb_stride_, 0.0f);
+  for (size_t row = 0; row < kTileRows; ++row) {
     const size_t tap = std::min(first + row, taps - 1);
     std::copy_n(z.data() + tap * emb_dim_, emb_dim_, scratch + row * emb_stride_);
   }
   // An odd number of products, each from one buffer to the other: the chain ends in `out`.
   for (const Linear& linear : hidden_) {
-    linear.apply(kLongTile, scratch, out);
-    filter_sine({kLongTile, order_, order_stride_, frequency_.data(), out});
+    linear.apply(kTileRows, scratch, out);
+    filter_sine({kTileRows, order_, order_stride_, frequency_.data(), out});
     std::swap(scratch, out);
   }
 }
 
 void FilterNetwork::panel(size_t index, const float* features, float* out) const {
-  panels_[index].apply(kLongTile, features, out);
+  panels_[index].apply(kTileRows, features, out);
 }
 
 HyenaFilter::HyenaFilter(const Weights& weights, const std::string& prefix)

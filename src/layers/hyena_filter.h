@@ -24,8 +24,8 @@ class FilterNetwork {
  public:
   FilterNetwork(const Weights& weights, const std::string& prefix, const std::string& name);
 
-  // The last sine's output for taps [first, first + kLongTile), order_stride() floats a row; taps
-  // from z's end on repeat its last. `scratch` and `out` hold kLongTile rows of scratch_stride().
+  // The last sine's output for taps [first, first + kTileRows), order_stride() floats a row; taps
+  // from z's end on repeat its last. `scratch` and `out` hold kTileRows rows of scratch_stride().
   void features(std::span<const float> z, size_t first, float* scratch, float* out) const;
   // One panel of taps from features, kFilterPanel floats a row; channels beyond the last are zero.
   void panel(size_t index, const float* features, float* out) const;

@@ -82,15 +82,15 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor
     const Tile& tile = rows.tiles()[index];
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    float* in = room(scratch.input, kLongTile * stride_);
-    float* out = room(scratch.projection, kLongTile * kSignals * stride_);
-    u.gather(text, tile.row, 0, blocks_, in, stride_);
+    float* in = room(scratch.input, kTileRows * stride_);
+    float* out = room(scratch.projection, kTileRows * kSignals * stride_);
+    u.gather(text, tile, 0, blocks_, in, stride_);
     if (norm_) {
-      norm_->apply(text.tile_rows, stride_, in, nullptr, in);
-      u.scatter(text, tile.row, 0, blocks_, in, stride_);
+      norm_->apply(tile.rows, stride_, in, nullptr, in);
+      u.scatter(text, tile, 0, blocks_, in, stride_);
     }
-    input_.apply(text.tile_rows, in, out);
-    workspace.projections.scatter(text, tile.row, 0, kSignals * blocks_, out, kSignals * stride_);
+    input_.apply(tile.rows, in, out);
+    workspace.projections.scatter(text, tile, 0, kSignals * blocks_, out, kSignals * stride_);
   });
 }
 
@@ -125,11 +125,11 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
   }
 }
 
-void SequenceMixer::project_output(const TextRows& text, size_t row, WorkerScratch& scratch,
+void SequenceMixer::project_output(const TextRows& text, const Tile& tile, WorkerScratch& scratch,
                                    const Activations& projections, float* output) const {
-  float* in = room(scratch.input, kLongTile * stride_);
-  projections.gather(text, row, 0, blocks_, in, stride_);
-  output_.apply(text.tile_rows, in, output);
+  float* in = room(scratch.input, kTileRows * stride_);
+  projections.gather(text, tile, 0, blocks_, in, stride_);
+  output_.apply(tile.rows, in, output);
 }
 
 }  // namespace m2

@@ -33,7 +33,7 @@ class SequenceMixer {
   void convolve(const RowTiles& rows, const Activations& u, size_t layer, SpectrumStore& store,
                 Executor& executor, Workspace& workspace) const;
   // One tile of y to the mixer's output.
-  void project_output(const TextRows& text, size_t row, WorkerScratch& scratch,
+  void project_output(const TextRows& text, const Tile& tile, WorkerScratch& scratch,
                       const Activations& projections, float* output) const;
 
   const HyenaFilter& gated_filter() const { return gated_filter_; }

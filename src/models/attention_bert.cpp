@@ -31,10 +31,10 @@ void AttentionBert::mix(const Layer& layer, const RowTiles& rows, ForwardContext
     const Tile& tile = rows.tiles()[index];
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    float* x = room(scratch.output, kLongTile * row_stride_);
-    layer.attention.project_output(text, tile.row, hidden, workspace.projections, scratch, x);
-    layer.dimension_mixer.apply(text.tile_rows, x, scratch, x);
-    hidden.scatter(text, tile.row, 0, blocks_, x, row_stride_);
+    float* x = room(scratch.output, kTileRows * row_stride_);
+    layer.attention.project_output(text, tile, hidden, workspace.projections, scratch, x);
+    layer.dimension_mixer.apply(tile.rows, x, scratch, x);
+    hidden.scatter(text, tile, 0, blocks_, x, row_stride_);
   });
 }
 

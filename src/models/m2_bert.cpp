@@ -32,10 +32,10 @@ void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
     const Tile& tile = rows.tiles()[index];
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    float* x = room(scratch.output, kLongTile * row_stride_);
-    sequence_mixer.project_output(text, tile.row, scratch, workspace.projections, x);
-    dimension_mixer.apply(text.tile_rows, x, scratch, x);
-    hidden.scatter(text, tile.row, 0, blocks_, x, row_stride_);
+    float* x = room(scratch.output, kTileRows * row_stride_);
+    sequence_mixer.project_output(text, tile, scratch, workspace.projections, x);
+    dimension_mixer.apply(tile.rows, x, scratch, x);
+    hidden.scatter(text, tile, 0, blocks_, x, row_stride_);
   });
 }
 

@@ -36,14 +36,14 @@ MlmHead::MlmHead(const Weights& weights) {
 
 void MlmHead::apply(std::span<const float> x, std::span<float> logits) const {
   const size_t stride = transform_.in_stride();
-  AlignedBuffer<float> in(kShortTile * stride), out(kShortTile * stride);
-  AlignedBuffer<float> words(kShortTile * decoder_.out_stride());
+  AlignedBuffer<float> in(kTileStep * stride), out(kTileStep * stride);
+  AlignedBuffer<float> words(kTileStep * decoder_.out_stride());
   std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::copy(x.begin(), x.end(), in.data());
-  transform_.apply(kShortTile, in.data(), out.data());
-  gelu_gate({kShortTile, x.size(), stride, stride, false, out.data(), in.data()});
-  norm_.apply(kShortTile, stride, in.data(), nullptr, in.data());
-  decoder_.apply(kShortTile, in.data(), words.data());
+  transform_.apply(kTileStep, in.data(), out.data());
+  gelu_gate({kTileStep, x.size(), stride, stride, false, out.data(), in.data()});
+  norm_.apply(kTileStep, stride, in.data(), nullptr, in.data());
+  decoder_.apply(kTileStep, in.data(), words.data());
   std::copy_n(words.data(), logits.size(), logits.begin());
 }
 

@@ -34,7 +34,7 @@ class Linear {
   size_t out_stride() const { return out_stride_; }
   size_t out() const { return out_; }
 
-  // One tile of `rows` (kShortTile or kLongTile) rows on the calling thread.
+  // One tile on the calling thread.
   void apply(size_t rows, const float* in, float* out) const;
 
  private:

@@ -1,28 +1,23 @@
 #include "ops/row_tiles.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "kernels/layout.h"
 #include "kernels/row_tile.h"
 #include "ops/gemm/matmul.h"
 
 namespace m2 {
-namespace {
-
-// Up to here short tiles waste fewer rows than long ones save in reading the weights less often.
-constexpr size_t kLongestShortText = 256;
-
-}  // namespace
-
 RowTiles::RowTiles(std::span<const size_t> lengths) {
   for (const size_t length : lengths) {
     M2_CHECK(length > 0);
     TextRows text;
     text.length = length;
-    text.tile_rows = length <= kLongestShortText ? kShortTile : kLongTile;
-    text.padded_rows = round_up(length, text.tile_rows);
+    text.padded_rows = round_up(length, kTileStep);
     text.first_row = padded_rows_;
-    for (size_t row = 0; row < length; row += text.tile_rows)
-      tiles_.push_back({texts_.size(), row});
+    for (size_t row = 0; row < text.padded_rows; row += kTileRows) {
+      tiles_.push_back({texts_.size(), row, std::min(kTileRows, text.padded_rows - row)});
+    }
     padded_rows_ += text.padded_rows;
     texts_.push_back(text);
   }
@@ -41,22 +36,22 @@ const float* Activations::block(const TextRows& text, size_t block) const {
   return data_.data() + (text.first_row * blocks_ + block * text.padded_rows) * kChannelBlock;
 }
 
-void Activations::gather(const TextRows& text, size_t row, size_t first, size_t count, float* tile,
-                         size_t tile_stride) const {
-  const RowTile shape = {text.tile_rows, count, text.padded_rows * kChannelBlock, tile_stride};
-  gather_tile(shape, block(text, first) + row * kChannelBlock, tile);
+void Activations::gather(const TextRows& text, const Tile& place, size_t first, size_t count,
+                         float* tile, size_t tile_stride) const {
+  const RowTile shape = {place.rows, count, text.padded_rows * kChannelBlock, tile_stride};
+  gather_tile(shape, block(text, first) + place.row * kChannelBlock, tile);
 }
 
-void Activations::scatter(const TextRows& text, size_t row, size_t first, size_t count,
+void Activations::scatter(const TextRows& text, const Tile& place, size_t first, size_t count,
                           const float* tile, size_t tile_stride) {
-  const RowTile shape = {text.tile_rows, count, text.padded_rows * kChannelBlock, tile_stride};
-  scatter_tile(shape, tile, block(text, first) + row * kChannelBlock);
+  const RowTile shape = {place.rows, count, text.padded_rows * kChannelBlock, tile_stride};
+  scatter_tile(shape, tile, block(text, first) + place.row * kChannelBlock);
 }
 
-void Activations::scatter_transposed(const TextRows& text, size_t row, size_t first, size_t count,
-                                     const float* tile, size_t tile_stride) {
-  const RowTile shape = {text.tile_rows, count, text.padded_rows * kChannelBlock, tile_stride};
-  scatter_tile_transposed(shape, tile, block(text, first) + row * kChannelBlock);
+void Activations::scatter_transposed(const TextRows& text, const Tile& place, size_t first,
+                                     size_t count, const float* tile, size_t tile_stride) {
+  const RowTile shape = {place.rows, count, text.padded_rows * kChannelBlock, tile_stride};
+  scatter_tile_transposed(shape, tile, block(text, first) + place.row * kChannelBlock);
 }
 
 }  // namespace m2

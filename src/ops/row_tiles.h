@@ -9,18 +9,18 @@
 
 namespace m2 {
 
-// One text's rows within a batch. Its tile size follows from its own length alone, and it starts a
-// tile of its own, so that its bits do not depend on its neighbours.
+// One text's rows within a batch. Its tiles follow from its own length alone, and it starts a tile
+// of its own, so that its bits do not depend on its neighbours.
 struct TextRows {
   size_t length = 0;
-  size_t tile_rows = 0;    // kShortTile or kLongTile
-  size_t padded_rows = 0;  // length rounded up to whole tiles
+  size_t padded_rows = 0;  // length rounded up to a multiple of kTileStep
   size_t first_row = 0;    // padded rows of the texts before it
 };
 
 struct Tile {
   size_t text = 0;
-  size_t row = 0;  // first row, within the text
+  size_t row = 0;   // first row, within the text
+  size_t rows = 0;  // kTileRows, but for a text's last tile: what is left, a multiple of kTileStep
 };
 
 class RowTiles {
@@ -48,13 +48,14 @@ class Activations {
   float* block(const TextRows& text, size_t block);
   const float* block(const TextRows& text, size_t block) const;
 
-  // Between the channel blocks [first, first + count) of one tile's rows and a row-major tile.
-  void gather(const TextRows& text, size_t row, size_t first, size_t count, float* tile,
+  // Between the channel blocks [first, first + count) of the rows of `place`, a tile of `text`, and
+  // a row-major tile.
+  void gather(const TextRows& text, const Tile& place, size_t first, size_t count, float* tile,
               size_t tile_stride) const;
-  void scatter(const TextRows& text, size_t row, size_t first, size_t count, const float* tile,
-               size_t tile_stride);
+  void scatter(const TextRows& text, const Tile& place, size_t first, size_t count,
+               const float* tile, size_t tile_stride);
   // scatter() with every 16 rows of a block transposed, as attention wants its keys.
-  void scatter_transposed(const TextRows& text, size_t row, size_t first, size_t count,
+  void scatter_transposed(const TextRows& text, const Tile& place, size_t first, size_t count,
                           const float* tile, size_t tile_stride);
 
  private:

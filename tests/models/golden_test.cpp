@@ -188,14 +188,14 @@ INSTANTIATE_TEST_SUITE_P(Cases, FilterGoldenTest, testing::ValuesIn(find_cases({
 // Taps [0, length) of one direction of layer 0's first filter, as the spectra are made of them.
 std::vector<float> filter_taps(const HyenaFilter& filter, size_t network, size_t length) {
   const FilterNetwork& net = filter.networks()[network];
-  const size_t channels = filter.channels(), scratch_floats = kLongTile * net.scratch_stride();
+  const size_t channels = filter.channels(), scratch_floats = kTileRows * net.scratch_stride();
   AlignedBuffer<float> scratch(scratch_floats), features(scratch_floats);
-  AlignedBuffer<float> tile(kLongTile * kFilterPanel), kernel(kLongTile * kChannelBlock);
+  AlignedBuffer<float> tile(kTileRows * kFilterPanel), kernel(kTileRows * kChannelBlock);
   std::vector<float> taps(length * channels);
-  for (size_t first = 0; first < length; first += kLongTile) {
+  for (size_t first = 0; first < length; first += kTileRows) {
     net.features(filter.z(), first, scratch.data(), features.data());
     net.panel(0, features.data(), tile.data());
-    const size_t rows = std::min(kLongTile, length - first);
+    const size_t rows = std::min(kTileRows, length - first);
     for (size_t c = 0; c < channels; c += kChannelBlock) {
       filter_decay({rows, kFilterPanel, tile.data() + c, filter.time().data() + first,
                     filter.delta() + c, kernel.data(), kChannelBlock});

@@ -46,7 +46,7 @@ TEST_P(LinearTest, MatchesSumsInDouble) {
   const auto bias = random_floats(out, 2);
   const Linear linear = Linear::block_diagonal(blocks, in, out, strides, weight.data(),
                                                with_bias ? bias.data() : nullptr);
-  for (const size_t rows : {kShortTile, kLongTile}) {
+  for (const size_t rows : {kTileStep, 2 * kTileStep, 3 * kTileStep, kTileRows}) {
     const AlignedBuffer<float> x = padded_rows(rows, in, strides.in, 3);
     AlignedBuffer<float> y(rows * strides.out);
     linear.apply(rows, x.data(), y.data());
@@ -81,11 +81,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearTest,
 TEST(Linear, ARowDoesNotDependOnItsNeighbours) {
   const auto weight = random_floats(96 * 64, 1);
   const Linear linear = Linear::dense(96, 64, {96, 64}, weight.data(), nullptr);
-  AlignedBuffer<float> x = padded_rows(kLongTile, 96, 96, 2);
-  AlignedBuffer<float> y(kLongTile * 64), again(kLongTile * 64);
-  linear.apply(kLongTile, x.data(), y.data());
-  for (size_t row = 1; row < kLongTile; ++row) std::fill_n(x.data() + row * 96, 96, 7.0f);
-  linear.apply(kLongTile, x.data(), again.data());
+  AlignedBuffer<float> x = padded_rows(kTileRows, 96, 96, 2);
+  AlignedBuffer<float> y(kTileRows * 64), again(kTileRows * 64);
+  linear.apply(kTileRows, x.data(), y.data());
+  for (size_t row = 1; row < kTileRows; ++row) std::fill_n(x.data() + row * 96, 96, 7.0f);
+  linear.apply(kTileRows, x.data(), again.data());
   EXPECT_EQ(std::memcmp(y.data(), again.data(), 64 * sizeof(float)), 0);
 }
 

@@ -87,15 +87,23 @@ struct PackedMatrix::State {
   Shape shape;
   memory::desc layout;
   AlignedBuffer<uint8_t> weights;
-  std::array<std::unique_ptr<Kernel>, 2> kernels;  // short tile, long tile
+  // One for each number of rows, planned when it is first wanted.
+  static constexpr size_t kKernels = kTileRows / kTileStep;
+  std::array<std::unique_ptr<Kernel>, kKernels> kernels;
+  std::array<std::once_flag, kKernels> planned;
 
   explicit State(const Shape& s) : shape(s) {
     const auto dim = [](size_t value) { return static_cast<memory::dim>(value); };
     const memory::desc any({dim(s.k), dim(s.n)}, memory::data_type::f32, memory::format_tag::any);
-    kernels[1] = std::make_unique<Kernel>(s, kLongTile, any);
-    layout = kernels[1]->description.weights_desc();
-    kernels[0] = std::make_unique<Kernel>(s, kShortTile, layout);
+    layout = describe(s, kTileRows, any).weights_desc();
     weights.resize(layout.get_size());
+  }
+
+  const Kernel& kernel(size_t rows) {
+    const size_t index = rows / kTileStep - 1;
+    std::call_once(planned[index],
+                   [&] { kernels[index] = std::make_unique<Kernel>(shape, rows, layout); });
+    return *kernels[index];
   }
 };
 
@@ -117,10 +125,10 @@ PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
 void PackedMatrix::multiply(size_t rows, const float* in, const float* bias, float* out) const {
-  M2_CHECK(rows == kShortTile || rows == kLongTile);
+  M2_CHECK(rows > 0 && rows <= kTileRows && rows % kTileStep == 0);
   M2_CHECK((bias != nullptr) == state_->shape.with_bias);
-  const Kernel& kernel = *state_->kernels[rows == kShortTile ? 0 : 1];
   ThreadContext& context = thread_context();
+  const Kernel& kernel = state_->kernel(rows);
   if (context.scratchpad.size() < kernel.scratch_bytes) {
     context.scratchpad.resize(kernel.scratch_bytes);
   }

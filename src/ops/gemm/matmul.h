@@ -9,12 +9,12 @@
 
 namespace m2 {
 
-// Rows of a tile: the shorter for short texts, the longer for long ones. A GEMM is always called on
-// a whole tile, so a row's bits do not depend on how many rows its text has left.
-inline constexpr size_t kShortTile = 16;
-inline constexpr size_t kLongTile = 64;
+// Rows of a tile: kTileRows, or any smaller multiple of kTileStep. A GEMM is called on a whole
+// tile. Fewer rows than 64 read the weights too often; more gain nothing.
+inline constexpr size_t kTileStep = 16;
+inline constexpr size_t kTileRows = 64;
 
-// A weight matrix in oneDNN's own layout for out[rows][n] = in[rows][k]·Wᵀ + bias, both tile sizes.
+// A weight matrix in oneDNN's own layout for out[rows][n] = in[rows][k]·Wᵀ + bias.
 class PackedMatrix {
  public:
   // `weight` is [n][k] with `weight_stride` floats between rows; it is copied. in_stride and
@@ -29,8 +29,8 @@ class PackedMatrix {
   PackedMatrix(PackedMatrix&&) noexcept;
   PackedMatrix& operator=(PackedMatrix&&) noexcept;
 
-  // rows is kShortTile or kLongTile; bias is [n], or null as the shape said. Reads and writes whole
-  // tiles. Thread-safe; runs on this thread alone.
+  // rows is those of a tile; bias is [n], or null as the shape said. Thread-safe; runs on this
+  // thread alone.
   void multiply(size_t rows, const float* in, const float* bias, float* out) const;
 
  private:
