@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -9,10 +10,11 @@
 
 namespace m2 {
 
-// The arguments one after the other, as operator<< writes them.
+// The arguments one after the other, as operator<< writes them, whatever the process's locale.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   (out << ... << parts);
   return out.str();
 }

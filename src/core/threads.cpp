@@ -9,10 +9,12 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace m2 {
 
@@ -27,6 +29,14 @@ struct ThreadPool::State {
   std::exception_ptr error;
   std::atomic<size_t> next{0};
   std::vector<std::jthread> threads;
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    start.notify_all();
+  }
 
   void take_indices(int worker) {
     for (size_t index = next.fetch_add(1); index < count; index = next.fetch_add(1)) {
@@ -57,17 +67,22 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int workers) : state_(std::make_unique<State>()) {
   M2_CHECK(workers >= 1);
-  for (int worker = 1; worker < workers; ++worker) {
-    state_->threads.emplace_back([state = state_.get(), worker] { state->serve(worker); });
+  try {
+    for (int worker = 1; worker < workers; ++worker) {
+      state_->threads.emplace_back([state = state_.get(), worker] { state->serve(worker); });
+    }
+  } catch (const std::system_error& error) {
+    state_->end();  // those that started would be waited for without end
+    throw failed_error(concat("the system grants only ", state_->threads.size() + 1, " of ",
+                              workers, " threads (", error.what(), "); ask for fewer"));
+  } catch (...) {
+    state_->end();
+    throw;
   }
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->start.notify_all();
+  state_->end();
 }
 
 int ThreadPool::workers() const {

@@ -20,7 +20,8 @@ class Executor {
   virtual void parallel_for(size_t count, const Body& body) = 0;
 };
 
-// An Executor with threads of its own; the caller is worker 0.
+// An Executor with threads of its own; the caller is worker 0. Error(kFailed) where the system does
+// not grant as many.
 class ThreadPool final : public Executor {
  public:
   explicit ThreadPool(int workers);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <locale>
 #include <stdexcept>
 #include <thread>
 
@@ -171,19 +172,31 @@ TEST_F(LibraryCalls, WeightsThatOverflowAreAFailure) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Leaves `room` bytes of address space beyond what is in use; the limit before.
+rlimit limit_memory(rlim_t room) {
+  rlimit before{};
+  getrlimit(RLIMIT_AS, &before);
+  long pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit limit = before;
+  limit.rlim_cur = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE)) + room;
+  setrlimit(RLIMIT_AS, &limit);
+  return before;
+}
+
+int exit_status(pid_t child) {
+  int ended = -1;
+  waitpid(child, &ended, 0);
+  return ended;
+}
+
 // In a child, whose address space is limited; the session goes on when there is memory again.
 TEST_F(LibraryCalls, ShortMemoryIsAStatus) {
   const std::string large(size_t{64} << 20, 'a');
   const m2_text text = {large.data(), large.size(), nullptr, nullptr};
   const pid_t child = fork();
   if (child == 0) {
-    rlimit before{};
-    getrlimit(RLIMIT_AS, &before);
-    long pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    rlimit limit = before;
-    limit.rlim_cur = static_cast<rlim_t>(pages) * 4096 + (rlim_t{16} << 20);
-    setrlimit(RLIMIT_AS, &limit);
+    const rlimit before = limit_memory(rlim_t{16} << 20);
     m2_result* result = nullptr;
     const m2_status status = m2_embed(session_.get(), &text, 1, nullptr, &result);
     const bool said = std::string(m2_last_error()).find("not enough memory") == 0;
@@ -191,9 +204,23 @@ TEST_F(LibraryCalls, ShortMemoryIsAStatus) {
     const bool goes_on = status_of(session_.get(), "a gate") == M2_OK;
     _exit(status == M2_OUT_OF_MEMORY && said && goes_on ? 0 : 1);
   }
-  int ended = -1;
-  waitpid(child, &ended, 0);
-  EXPECT_EQ(ended, 0);
+  EXPECT_EQ(exit_status(child), 0);
+}
+
+// In a child, whose stack for a thread is larger than what is left of its address space.
+TEST_F(LibraryCalls, ThreadsThatAreNotGrantedAreAFailure) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // a wait without end
+    limit_memory(rlim_t{200} << 20);
+    m2_session_options options = m2_session_options_init();
+    options.threads = 1000;
+    m2_session* session = nullptr;
+    const m2_status status = m2_session_new(model_.get(), &options, &session);
+    _exit(status == M2_FAILED && std::strstr(m2_last_error(), "of 1000 threads") != nullptr ? 0
+                                                                                            : 1);
+  }
+  EXPECT_EQ(exit_status(child), 0);
 }
 #endif
 
@@ -313,13 +340,33 @@ TEST_F(LibraryCalls, SessionsOfOneModelGiveTheSameBitsAtOnce) {
 }
 
 TEST_F(LibraryCalls, TheProgramsOwnOpenMpThreadsStayAsMany) {
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(5);
-  const ModelOwner model = load();
-  EXPECT_EQ(omp_get_max_threads(), 5);
-  EXPECT_EQ(status_of(session_of(model.get()).get(), "a gate"), M2_OK);
-  EXPECT_EQ(omp_get_max_threads(), 5);
-  omp_set_num_threads(before);
+  // On threads that are new to oneDNN: it is their first products that would set the count.
+  const auto keeps = [](const auto& call) {
+    std::thread([&] {
+      omp_set_num_threads(5);
+      call();
+      EXPECT_EQ(omp_get_max_threads(), 5);
+    }).join();
+  };
+  keeps([] { load(); });
+  keeps([&] { EXPECT_EQ(status_of(session_.get(), "a gate"), M2_OK); });
+}
+
+// A program's locale that writes 1234567 as 1.234.567.
+struct Grouping : std::numpunct<char> {
+  char do_thousands_sep() const override { return '.'; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+TEST_F(LibraryCalls, TheProgramsLocaleChangesNoLine) {
+  const std::locale before = std::locale::global(std::locale(std::locale(), new Grouping));
+  m2_embed_options options = m2_embed_options_init();
+  options.first_index = 1234567;
+  const ResultOwner result = embed(session_.get(), {"a gate"}, &options);
+  const char* line = nullptr;
+  EXPECT_EQ(m2_result_line(result.get(), 0, M2_LINE_JSON, &line, nullptr), M2_OK);
+  EXPECT_THAT(line, testing::StartsWith("{\"index\":1234567,"));
+  std::locale::global(before);
 }
 
 // The log
