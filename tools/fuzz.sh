@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # tools/fuzz.sh SECONDS
 # Builds the fuzzers of tests/fuzz with clang and runs each for SECONDS. A fuzzer's seeds are in
-# tests/fuzz/corpus/NAME, what it finds on the way in build/fuzz/corpus/NAME, crashes in
-# build/fuzz/crashes. Fails when one of them found a fault.
+# tests/fuzz/corpus/NAME, its words in tests/fuzz/dictionary/NAME, what it finds on the way in
+# build/fuzz/corpus/NAME, crashes in build/fuzz/crashes. Says of each how many inputs it ran and what they
+# reached: edges of the code that is read, and features (how often an edge ran, what was compared).
+# Fails when one of them found a fault.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +21,25 @@ if [[ ${#fuzzers[@]} -eq 0 ]]; then
   exit 1
 fi
 mkdir -p build/fuzz/crashes
+
+# The line of a clean run, from libFuzzer's last: "#812345 DONE   cov: 1234 ft: 5678 … exec/s: 13200 …".
+report() {  # NAME LOG
+  awk -v name="$1" '
+    function grouped(n) {
+      n = n ""
+      while (match(n, /[0-9][0-9][0-9][0-9]($|,)/)) n = substr(n, 1, RSTART) "," substr(n, RSTART + 1)
+      return n
+    }
+    function after(key,   i) {
+      for (i = 1; i < NF; ++i) if ($i == key) return $(i + 1)
+      return "?"
+    }
+    / DONE / {
+      line = name ": clean, " grouped(substr($1, 2)) " inputs, " grouped(after("exec/s:")) "/s, " \
+             grouped(after("cov:")) " edges, " grouped(after("ft:")) " features"
+    }
+    END { print line != "" ? line : name ": clean" }' "$2"
+}
 failed=()
 for fuzzer in "${fuzzers[@]}"; do
   name="$(basename "$fuzzer")"
@@ -26,10 +47,12 @@ for fuzzer in "${fuzzers[@]}"; do
   mkdir -p "$corpus"
   seeds=()
   if [[ -d "tests/fuzz/corpus/$name" ]]; then seeds=("tests/fuzz/corpus/$name"); fi
+  words=()
+  if [[ -f "tests/fuzz/dictionary/$name" ]]; then words=("-dict=tests/fuzz/dictionary/$name"); fi
   log="build/fuzz/$name.log"
   if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="build/fuzz/crashes/$name-" "$corpus" "${seeds[@]}" >"$log" 2>&1; then
-    echo "$name: clean, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
+    -artifact_prefix="build/fuzz/crashes/$name-" "${words[@]}" "$corpus" "${seeds[@]}" >"$log" 2>&1; then
+    report "${name%_fuzz}" "$log"
   else
     failed+=("$name")
     tail -n 40 "$log" >&2

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the fuzzers' seeds: one small sound file of each kind that the readers know.
+"""Writes the fuzzers' seeds: one small sound file of each kind that the readers know; and their words.
 
-    tests/fuzz/make_corpus.py [FOLDER]      default: corpus beside this script
+    tests/fuzz/make_corpus.py [FOLDER]      default: the folder of this script
 
-The same bytes each time; needs Python alone. Torch's classes are stand-ins of the same names.
+Seeds go to FOLDER/corpus, dictionaries to FOLDER/dictionary. The same bytes each time; needs Python alone. Torch's classes are stand-ins of the same names.
 """
 
 import collections
@@ -15,6 +15,8 @@ import sys
 import types
 import zipfile
 from pathlib import Path
+
+import text_seeds
 
 
 def safetensors(tensors, metadata=None):
@@ -143,9 +145,20 @@ def seeds():
     ).encode()
 
 
+def dictionary(words):
+    """In libFuzzer's form, one quoted word a line."""
+    def escape(byte):
+        return chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}"
+
+    lines = ['"' + "".join(map(escape, word.encode())) + '"' for word in sorted(words) if word]
+    return ("\n".join(lines) + "\n").encode()
+
+
 def main():
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "corpus"
-    for name, content in seeds():
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    files = [(f"corpus/{name}", content) for name, content in [*seeds(), *text_seeds.seeds()]]
+    files += [(f"dictionary/{name}", dictionary(words)) for name, words in text_seeds.dictionaries()]
+    for name, content in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
