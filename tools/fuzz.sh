@@ -34,7 +34,7 @@ report() {  # NAME LOG
       for (i = 1; i < NF; ++i) if ($i == key) return $(i + 1)
       return "?"
     }
-    / DONE / {
+    $2 == "DONE" {
       line = name ": clean, " grouped(substr($1, 2)) " inputs, " grouped(after("exec/s:")) "/s, " \
              grouped(after("cov:")) " edges, " grouped(after("ft:")) " features"
     }
