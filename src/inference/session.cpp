@@ -2,18 +2,64 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "core/error.h"
 #include "core/text.h"
+#include "kernels/fft_plan.h"
 
 namespace m2 {
 namespace {
 
 // Rows computed together: enough tiles for every thread to stay busy to the end of each step.
 constexpr size_t kBatchRows = 4096;
+// As many leave no thread idle for long: another group then starts a batch of its own.
+constexpr size_t kEnoughRows = kBatchRows / 4;
+// Results that wait for those before them.
+constexpr size_t kHeldBytes = size_t{64} << 20;
 
 }  // namespace
+
+// Sequences computed together.
+struct Session::Batch {
+  size_t group = 0;  // of the last of them
+  size_t rows = 0;
+  std::vector<size_t> indices;
+};
+
+// One call of compute, and the part of it whose results may wait for each other.
+struct Session::Window {
+  struct Held {
+    size_t rows = 0;
+    std::vector<float> values;
+  };
+
+  std::span<const TokenSequence> sequences;
+  const VectorRequest& request;
+  const Deliver& deliver;
+  const GoOn& go_on;
+  size_t all_rows = 0, done_rows = 0;
+  size_t begin = 0, end = 0;      // of the sequences
+  size_t next = 0;                // to be delivered
+  std::map<size_t, Held> held{};  // by index
+
+  void take(size_t index, Held result) {
+    held.emplace(index, std::move(result));
+    while (!held.empty() && held.begin()->first == next) {
+      const Held& first = held.begin()->second;
+      deliver({next++, first.rows, first.values});
+      held.erase(held.begin());
+    }
+  }
+
+  void say(double rows) const {
+    const double done = static_cast<double>(done_rows) + rows;
+    if (go_on && !go_on({done / static_cast<double>(all_rows), done})) {
+      throw Error(ErrorKind::kInterrupted, "interrupted");
+    }
+  }
+};
 
 VectorRequest request_of(const Model& model, std::optional<Pooling> pooling,
                          std::optional<bool> normalise) {
@@ -58,49 +104,92 @@ void Session::compute(std::span<const TokenSequence> sequences, const VectorRequ
   if (request.pooling == Pooling::kPooler && !model_->pooler) {
     throw usage_error("the model has no pooler; ask for --pooling mean or cls");
   }
-  size_t all_rows = 0, done_rows = 0;
+  size_t all_rows = 0;
   for (const TokenSequence& sequence : sequences) {
     check(sequence);
     all_rows += sequence.ids.size();
   }
-  size_t first = 0;
-  while (first < sequences.size()) {
-    size_t count = 0, rows = 0;
-    do {
-      rows += sequences[first + count++].ids.size();
-    } while (first + count < sequences.size() &&
-             rows + sequences[first + count].ids.size() <= kBatchRows);
-    const auto on_layer = [&](int layers_done) {
-      const double share =
-          static_cast<double>(layers_done) / static_cast<double>(model_->config.num_hidden_layers);
-      const double done = static_cast<double>(done_rows) + share * static_cast<double>(rows);
-      if (go_on && !go_on({done / static_cast<double>(all_rows), done})) {
-        throw Error(ErrorKind::kInterrupted, "interrupted");
-      }
-    };
-    compute_batch(sequences.subspan(first, count), first, request, deliver, on_layer);
-    first += count;
-    done_rows += rows;
+  Window window = {sequences, request, deliver, go_on, all_rows};
+  while (window.end < sequences.size()) {
+    window.begin = window.end;
+    window.end = window_end(sequences, window.begin, request);
+    compute_window(window);
   }
 }
 
-void Session::compute_batch(std::span<const TokenSequence> batch, size_t first,
-                            const VectorRequest& request, const Deliver& deliver,
-                            const std::function<void(int)>& on_layer) {
+size_t Session::window_end(std::span<const TokenSequence> sequences, size_t first,
+                           const VectorRequest& request) const {
+  const size_t hidden = static_cast<size_t>(model_->config.hidden_size);
+  size_t bytes = 0, end = first;
+  while (end < sequences.size()) {
+    const size_t floats = request.pooling == Pooling::kNone ? sequences[end].ids.size() * hidden
+                                                            : model_->vector_size();
+    bytes += floats * sizeof(float);
+    if (end > first && bytes > kHeldBytes) break;
+    ++end;
+  }
+  return end;
+}
+
+size_t Session::group_of(size_t length) const {
+  return model_->config.family == Family::kM2Bert ? transform_size(2 * length) : 0;
+}
+
+std::vector<Session::Batch> Session::batches_of(const Window& window) const {
+  std::vector<std::pair<size_t, size_t>> order;  // group and index
+  for (size_t i = window.begin; i < window.end; ++i) {
+    order.emplace_back(group_of(window.sequences[i].ids.size()), i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Batch> batches;
+  for (const auto& [group, index] : order) {
+    const size_t length = window.sequences[index].ids.size();
+    const bool another = !batches.empty() && batches.back().group != group;
+    if (batches.empty() || batches.back().rows + length > kBatchRows ||
+        (another && batches.back().rows >= kEnoughRows)) {
+      batches.emplace_back();
+    }
+    batches.back().group = group;
+    batches.back().rows += length;
+    batches.back().indices.push_back(index);
+  }
+  return batches;
+}
+
+void Session::compute_window(Window& window) {
+  const std::vector<Batch> batches = batches_of(window);
+  size_t preferred = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const size_t group = batches[i].group;
+    // Worth keeping before all others only where another batch uses them again.
+    const bool again = i + 1 < batches.size() && batches[i + 1].group == group;
+    if (group != preferred) preferred = again ? group : 0;
+    spectra_.prefer(preferred);
+    compute_batch(window, batches[i]);
+    window.done_rows += batches[i].rows;
+  }
+}
+
+void Session::compute_batch(Window& window, const Batch& batch) {
   std::vector<size_t> lengths;
   std::vector<TokenSpan> texts;
-  for (const TokenSequence& sequence : batch) {
+  for (const size_t index : batch.indices) {
+    const TokenSequence& sequence = window.sequences[index];
     lengths.push_back(sequence.ids.size());
     texts.push_back({sequence.ids, sequence.types, sequence.mask});
   }
   const RowTiles rows(lengths);
-  ForwardContext context = {*executor_, workspace_, spectra_, on_layer};
   const int layers = static_cast<int>(model_->config.num_hidden_layers);
+  const auto on_layer = [&](int layers_done) {
+    window.say(static_cast<double>(batch.rows) * layers_done / layers);
+  };
+  ForwardContext context = {*executor_, workspace_, spectra_, on_layer};
   model_->encoder->forward(texts, rows, layers, context, hidden_);
-  std::vector<float> values;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const size_t count = pool(batch[i], rows.texts()[i], request, values);
-    deliver({first + i, count, values});
+  for (size_t i = 0; i < batch.indices.size(); ++i) {
+    const size_t index = batch.indices[i];
+    Window::Held result;
+    result.rows = pool(window.sequences[index], rows.texts()[i], window.request, result.values);
+    window.take(index, std::move(result));
   }
 }
 

@@ -52,16 +52,19 @@ class Session {
 
   const Model& model() const { return *model_; }
   int threads() const { return executor_->workers(); }
+  // How often the spectra of a layer's filters were made so far.
+  size_t spectra_made() const { return spectra_.made(); }
 
   // Checks one sequence: 1 to max_length() ids, each within the vocabulary, types and mask as long.
   // Error(kUsage) that says which id or length is wrong.
   void check(const TokenSequence& sequence) const;
 
-  // Vectors of `sequences`, each handed to `deliver` in order. Bits depend on the sequence, the
-  // model and the instruction set alone. Between layers `go_on` is called with what is
-  // done of the call; false ends it with Error(kInterrupted). Error(kUsage) when the
-  // pooler is asked for and the model has none; Error(kFailed) when a vector comes out as NaN or
-  // infinity.
+  // Vectors of `sequences`, each handed to `deliver` in order. They are computed by the
+  // size of their transform, shortest first, so that a size's spectra are made once, and held back
+  // until their turn, as many as fit a bounded memory. Bits depend on the sequence, the model and
+  // the instruction set alone. Between layers `go_on` is called with what is done of the call;
+  // false ends it with Error(kInterrupted). Error(kUsage) when the pooler is asked for and the
+  // model has none; Error(kFailed) when a vector comes out as NaN or infinity.
   using Deliver = std::function<void(const SequenceVectors&)>;
   struct Done {
     double share = 0;   // of the call's work, 0 to 1
@@ -72,9 +75,15 @@ class Session {
                const Deliver& deliver, const GoOn& go_on = {});
 
  private:
-  void compute_batch(std::span<const TokenSequence> batch, size_t first,
-                     const VectorRequest& request, const Deliver& deliver,
-                     const std::function<void(int layers_done)>& on_layer);
+  struct Batch;
+  struct Window;
+  size_t window_end(std::span<const TokenSequence> sequences, size_t first,
+                    const VectorRequest& request) const;
+  std::vector<Batch> batches_of(const Window& window) const;
+  void compute_window(Window& window);
+  void compute_batch(Window& window, const Batch& batch);
+  // What sequences of that length share: the size of their transform; 0 for all without filters.
+  size_t group_of(size_t length) const;
   // The vectors of one text, one after the other; returns how many.
   size_t pool(const TokenSequence& sequence, const TextRows& rows, const VectorRequest& request,
               std::vector<float>& out) const;

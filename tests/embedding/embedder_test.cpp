@@ -18,17 +18,32 @@ struct Embedded {
 class EmbedderTest : public testing::TestWithParam<Padding> {
  protected:
   EmbedderTest()
-      : model_(small_model(GetParam())),
-        embedder_(model_, load_tokenizer("", *model_), {1}) {}
+      : model_(small_model(GetParam())), embedder_(model_, load_tokenizer("", *model_), {1}) {}
 
   std::vector<Embedded> embed(const std::vector<NamedText>& texts,
                               const EmbedOptions& options = {}) {
     std::vector<Embedded> found;
+    size_t index = 0, chunk = 0;
     embedder_.embed(texts, options, [&](const TextVectors& vectors) {
-      EXPECT_EQ(vectors.index, found.size());
+      EXPECT_EQ(vectors.index, index);
+      EXPECT_EQ(vectors.chunk, chunk++);
+      if (chunk >= vectors.chunks) ++index, chunk = 0;
       found.push_back({vectors, {vectors.values.begin(), vectors.values.end()}});
     });
+    EXPECT_EQ(index, texts.size());
     return found;
+  }
+
+  // The vector of ids as the contract computes them.
+  std::vector<float> vector_of_ids(const std::vector<int32_t>& ids) {
+    TokenSequence sequence = {ids, std::vector<int32_t>(ids.size()),
+                              std::vector<int32_t>(ids.size(), 1)};
+    if (GetParam() == Padding::kMaxLength) {
+      sequence.ids.resize(kSmallModelLength, 0);
+      sequence.types.resize(kSmallModelLength, 0);
+      sequence.mask.resize(kSmallModelLength, 0);
+    }
+    return vectors_of(embedder_.session(), {sequence})[0];
   }
 
   std::string refusal(ErrorKind kind, const NamedText& text, const EmbedOptions& options = {}) {
@@ -65,14 +80,7 @@ TEST_P(EmbedderTest, ATextIsItsIdsUnderTheContract) {
     const auto found = embed({{words(count), "text"}});
     const auto ids = embedder_.tokenizer().encode(words(count)).ids;
     ASSERT_EQ(ids.size(), count + 2);
-    TokenSequence sequence = {ids, std::vector<int32_t>(ids.size()),
-                              std::vector<int32_t>(ids.size(), 1)};
-    if (GetParam() == Padding::kMaxLength) {
-      sequence.ids.resize(kSmallModelLength, 0);
-      sequence.types.resize(kSmallModelLength, 0);
-      sequence.mask.resize(kSmallModelLength, 0);
-    }
-    EXPECT_EQ(found[0].values, vectors_of(embedder_.session(), {sequence})[0]) << count;
+    EXPECT_EQ(found[0].values, vector_of_ids(ids)) << count;
     EXPECT_EQ(found[0].report.tokens, static_cast<int64_t>(ids.size()));
     EXPECT_FALSE(found[0].report.truncated);
   }
@@ -104,6 +112,120 @@ TEST_P(EmbedderTest, RowsOfATextAreItsTokens) {
   const auto found = embed({{words(5), "text"}}, options);
   EXPECT_EQ(found[0].report.rows, 7u);
   EXPECT_EQ(found[0].values.size(), 7u * 40u);
+}
+
+TEST_P(EmbedderTest, APromptStandsBeforeTheText) {
+  EmbedOptions options;
+  options.prompt = "w7 w8 ";
+  const auto found = embed({{words(3), "text"}}, options);
+  EXPECT_EQ(found[0].values, embed({{"w7 w8 " + words(3), "text"}})[0].values);
+  EXPECT_NE(found[0].values, embed({{words(3), "text"}})[0].values);
+  EXPECT_EQ(found[0].report.tokens, 7);
+  EXPECT_EQ(found[0].report.characters, static_cast<int64_t>(words(3).size()));
+  EXPECT_EQ(found[0].report.kept, (Offsets{0, static_cast<int64_t>(words(3).size())}));
+}
+
+TEST_P(EmbedderTest, TruncationCutsBehindThePrompt) {
+  EmbedOptions options;
+  options.prompt = "w7 w8 ";
+  options.truncation = Truncation::kStart;
+  const std::string text = words(700);
+  const auto found = embed({{text, "text"}}, options);
+  EXPECT_EQ(found[0].report.tokens, kSmallModelLength);
+  const std::string kept = text.substr(static_cast<size_t>(found[0].report.kept.begin));
+  EXPECT_EQ(found[0].values, embed({{"w7 w8 " + kept, "kept"}})[0].values);
+  EXPECT_EQ(found[0].report.kept.end, static_cast<int64_t>(text.size()));
+}
+
+TEST_P(EmbedderTest, ChunksAreTheVectorsOfTheirIds) {
+  const std::string text = " \t" + words(40) + "  ";
+  const auto whole = embedder_.tokenizer().encode(text).ids;
+  for (const std::string prompt : {"", "w9 w6 "}) {
+    for (const int64_t overlap : {0, 1, 5}) {
+      EmbedOptions options;
+      options.prompt = prompt;
+      options.chunk = 11;
+      options.overlap = overlap;
+      const size_t around = prompt.empty() ? 2 : 4;
+      const size_t room = 11 - around, step = room - static_cast<size_t>(overlap);
+      const auto found = embed({{text, "text"}}, options);
+      ASSERT_EQ(found.size(), 1 + (40 - room + step - 1) / step);
+      int64_t covered = 0;
+      for (size_t chunk = 0; chunk < found.size(); ++chunk) {
+        const size_t begin = chunk * step, end = std::min(begin + room, size_t{40});
+        std::vector<int32_t> ids = {whole[0]};
+        if (!prompt.empty()) {
+          const auto front = embedder_.tokenizer().encode(prompt).ids;
+          ids.insert(ids.end(), front.begin() + 1, front.end() - 1);
+        }
+        const auto own = whole.begin() + 1;
+        ids.insert(ids.end(), own + static_cast<std::ptrdiff_t>(begin),
+                   own + static_cast<std::ptrdiff_t>(end));
+        ids.push_back(whole.back());
+        EXPECT_EQ(found[chunk].values, vector_of_ids(ids)) << chunk;
+        const TextVectors& report = found[chunk].report;
+        EXPECT_EQ(report.tokens, static_cast<int64_t>(ids.size()));
+        EXPECT_EQ(report.chunks, found.size());
+        EXPECT_FALSE(report.truncated);
+        EXPECT_LE(report.kept.begin, covered);
+        covered = report.kept.end;
+      }
+      EXPECT_EQ(found[0].report.kept.begin, 0);
+      EXPECT_EQ(covered, static_cast<int64_t>(text.size()));
+    }
+  }
+}
+
+TEST_P(EmbedderTest, ATextThatFitsIsOneChunk) {
+  EmbedOptions options;
+  options.chunk = 12;
+  options.overlap = 3;
+  for (const size_t count : {1u, 9u, 10u}) {
+    const auto found = embed({{words(count), "text"}, {"w5", "next"}}, options);
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].values, embed({{words(count), "text"}})[0].values);
+    EXPECT_EQ(found[0].report.kept, (Offsets{0, static_cast<int64_t>(words(count).size())}));
+  }
+  EXPECT_EQ(embed({{words(11), "text"}}, options).size(), 2u);
+}
+
+TEST_P(EmbedderTest, AnyWindowOfTextsGivesTheSameBits) {
+  std::vector<NamedText> texts;
+  for (const size_t count : {70u, 3u, 500u, 1u, 65u, 20u, 2u, 598u, 4u, 130u, 19u}) {
+    texts.push_back({words(count), "text"});
+  }
+  const auto all = embed(texts);
+  for (const size_t window : {1u, 2u, 3u, 7u}) {
+    for (size_t first = 0; first < texts.size(); first += window) {
+      const size_t count = std::min(window, texts.size() - first);
+      const auto some = embed({texts.begin() + static_cast<std::ptrdiff_t>(first),
+                               texts.begin() + static_cast<std::ptrdiff_t>(first + count)});
+      for (size_t i = 0; i < count; ++i) EXPECT_EQ(some[i].values, all[first + i].values);
+    }
+  }
+}
+
+TEST_P(EmbedderTest, RefusesChunksThatCannotBe) {
+  using testing::HasSubstr;
+  EmbedOptions options;
+  options.overlap = 2;
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("--chunk"));
+  options.chunk = kSmallModelLength + 1;
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("600"));
+  options.chunk = -1;
+  refusal(ErrorKind::kUsage, {"w5", "text"}, options);
+  options.chunk = 5;
+  options.overlap = 3;
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("overlap"));
+  options.overlap = -1;
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("negative"));
+  options.overlap = 2;
+  EXPECT_EQ(embed({{words(7), "text"}}, options).size(), 5u);
+  options.prompt = "w5 w6 w7";
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("no room"));
+  options.prompt.reset();
+  options.truncation = Truncation::kEnd;
+  EXPECT_THAT(refusal(ErrorKind::kUsage, {"w5", "text"}, options), HasSubstr("not both"));
 }
 
 TEST_P(EmbedderTest, RefusesByName) {

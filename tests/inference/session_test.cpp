@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "inference/small_model.h"
+#include "kernels/fft_plan.h"
+#include "kernels/layout.h"
 
 namespace m2 {
 namespace {
@@ -90,6 +92,23 @@ TEST(Session, FilterBudgetsGiveTheSameBits) {
     EXPECT_EQ(vectors_of(session, sequences), expected) << budget;
     EXPECT_EQ(vectors_of(session, sequences), expected) << budget;
   }
+}
+
+TEST(Session, MakesTheSpectraOfASizeOnceAGroup) {
+  const auto model = small_model();
+  std::vector<size_t> lengths;
+  for (size_t i = 0; i < 20; ++i) lengths.insert(lengths.end(), {600, 30 + i % 3});
+  const auto sequences = sequences_of(lengths);
+  Session plenty(model, {1});
+  const auto expected = vectors_of(plenty, sequences);
+  // Room for both layers of the long ones' size alone, which fill more than one batch.
+  const auto plan = fft_plan(transform_size(1200));
+  Session session(model, {1, 2 * channel_blocks(40) * plan->spectrum_floats() * sizeof(float)});
+  EXPECT_EQ(vectors_of(session, sequences), expected);
+  EXPECT_EQ(session.spectra_made(), 2u * 2u);
+  Session without(model, {1, 0});
+  EXPECT_EQ(vectors_of(without, sequences), expected);
+  EXPECT_GT(without.spectra_made(), 2u * 2u);  // or the batches were too few to tell
 }
 
 TEST(Session, MeanIsOverTheMaskAlone) {
