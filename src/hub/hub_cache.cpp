@@ -98,7 +98,7 @@ std::optional<HubName> parse_name(const std::string& model_id) {
 std::string folder_variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) return {};
-  const std::string folder = value;
+  std::string folder = value;
   const char* home = std::getenv("HOME");
   if (home != nullptr && (folder == "~" || folder.starts_with("~/"))) {
     return home + folder.substr(1);
