@@ -12,9 +12,10 @@ namespace m2 {
 
 void ModelFlags::add_model(CLI::App& command) {
   command
-      .add_option("--model-id", model_id,
-                  "Model: a folder as on the Hugging Face hub, a file of weights (.safetensors, .bin, "
-                  ".pt), or a name in the Hugging Face cache, ORG/NAME or ORG/NAME@REVISION")
+      .add_option(
+          "--model-id", model_id,
+          "Model: a folder as on the Hugging Face hub, a file of weights (.safetensors, .bin, "
+          ".pt), or a name in the Hugging Face cache, ORG/NAME or ORG/NAME@REVISION")
       ->required()
       ->envname("M2_MODEL_ID");
   command.add_option(
