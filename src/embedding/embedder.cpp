@@ -88,12 +88,7 @@ void Embedder::prepare(const NamedText& text, const std::string& prompt,
     report.kept = options.chunk > 0 ? tokens.span(ranges[chunk]) : tokens.kept(ranges[chunk]);
     report.chunk = chunk;
     report.chunks = options.chunk > 0 ? ranges.size() : 0;
-    if (model().config.padding == Padding::kMaxLength) {
-      const size_t length = static_cast<size_t>(model().config.max_length());
-      sequence.ids.resize(length, kPadId);
-      sequence.types.resize(length, 0);
-      sequence.mask.resize(length, 0);
-    }
+    pad_to_contract(model().config, sequence);
     out.sequences.push_back(std::move(sequence));
     out.reports.push_back(report);
   }
@@ -151,6 +146,14 @@ Tokenizer load_tokenizer(const std::string& path, const Model& model) {
 
 Tokenizer load_tokenizer(const std::string& path, const ModelDescription& model) {
   return load_vocabulary(path, model.folder, model.config, model.layout.lower_case);
+}
+
+void pad_to_contract(const ModelConfig& config, TokenSequence& sequence) {
+  if (config.padding == Padding::kNone) return;
+  const size_t length = static_cast<size_t>(config.max_length());
+  sequence.ids.resize(length, kPadId);
+  sequence.types.resize(length, 0);
+  sequence.mask.resize(length, 0);
 }
 
 TokenSequence sequence_from_ids(std::span<const int64_t> ids, std::span<const int64_t> types,

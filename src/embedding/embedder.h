@@ -87,6 +87,9 @@ class Embedder {
 Tokenizer load_tokenizer(const std::string& path, const Model& model);
 Tokenizer load_tokenizer(const std::string& path, const ModelDescription& model);
 
+// Adds the pads that the model's contract asks for to a sequence no longer than the model.
+void pad_to_contract(const ModelConfig& config, TokenSequence& sequence);
+
 // Raw ids, as under a contract: kMaxLength computes the shape given; kNone ends a row at its last 1
 // in the mask and refuses a zero before a one. Error(kUsage), naming the row.
 TokenSequence sequence_from_ids(std::span<const int64_t> ids, std::span<const int64_t> types,

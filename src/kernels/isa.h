@@ -25,4 +25,7 @@ void force_isa_for_test(Isa isa);
 // The instruction set that a dispatched call really reached; equals current_isa() or a test fails.
 Isa dispatched_isa();
 
+// "1.0.3": of the library that the kernels' vectors come from.
+std::string highway_version();
+
 }  // namespace m2

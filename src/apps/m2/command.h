@@ -21,6 +21,8 @@ void add_info(CLI::App& app);
 void add_init(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_fill_mask(CLI::App& app);
+void add_doctor(CLI::App& app);
 
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its
 // name in capitals (M2_MODEL_ID).

@@ -101,6 +101,10 @@ void force_isa_for_test(Isa isa) {
   dispatch_to(isa);
 }
 
+std::string highway_version() {
+  return concat(HWY_MAJOR, ".", HWY_MINOR, ".", HWY_PATCH);
+}
+
 Isa dispatched_isa() {
   current_isa();
   const int64_t target = HWY_DYNAMIC_DISPATCH(ReachedTarget)();

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "kernels/isa.h"
 
 // oneDNN splits one call over as many OpenMP threads as the calling thread asks for.
@@ -176,6 +177,11 @@ double measure_gemm_rate(int threads, int repeats) {
   }
   omp_set_num_threads(1);
   return best;
+}
+
+std::string gemm_library_version() {
+  const dnnl_version_t& version = *dnnl_version();
+  return concat(version.major, ".", version.minor, ".", version.patch);
 }
 
 }  // namespace m2

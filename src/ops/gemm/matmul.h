@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "core/aligned_buffer.h"
 
@@ -42,5 +43,8 @@ class PackedMatrix {
 // fp32 rate of oneDNN in GFLOP/s on 2048×2304×768 with its own threading over `threads` threads:
 // the yardstick of the roofline fraction. The best of `repeats` timings.
 double measure_gemm_rate(int threads, int repeats);
+
+// "2.6.3": of the library that multiplies.
+std::string gemm_library_version();
 
 }  // namespace m2
