@@ -16,7 +16,7 @@
 
 namespace m2 {
 
-OutputFile::OutputFile(std::string path, OnFailure on_failure)
+OutputFile::OutputFile(std::string path, OnFailure on_failure, uint64_t kept_bytes)
     : path_(std::move(path)), written_path_(path_), on_failure_(on_failure) {
   if (path_.empty()) return;
   std::error_code ignored;
@@ -25,7 +25,12 @@ OutputFile::OutputFile(std::string path, OnFailure on_failure)
   if (std::filesystem::is_directory(status)) fail(EISDIR);
   if (staged_) written_path_ += ".part";
   errno = 0;
-  file_.open(written_path_, std::ios::binary | std::ios::trunc);
+  if (kept_bytes > 0) {
+    std::error_code problem;
+    std::filesystem::resize_file(written_path_, kept_bytes, problem);
+    if (problem) fail(problem.value());
+  }
+  file_.open(written_path_, std::ios::binary | (kept_bytes > 0 ? std::ios::app : std::ios::trunc));
   if (!file_) fail(errno);
 }
 

@@ -1,6 +1,7 @@
 // Where a command's results go.
 #pragma once
 
+#include <cstdint>
 #include <fstream>
 #include <ostream>
 #include <string>
@@ -15,8 +16,9 @@ class OutputFile {
   // What becomes of PATH.part when commit() is not reached; an empty one never stays.
   enum class OnFailure { kRemove, kKeep };
 
-  // An empty path is standard output. Error(kFailed) when the file cannot be made.
-  OutputFile(std::string path, OnFailure on_failure);
+  // An empty path is standard output. The first `kept_bytes` of a PATH.part that is there already
+  // stay; without any, it is made anew. Error(kFailed) when the file cannot be made.
+  OutputFile(std::string path, OnFailure on_failure, uint64_t kept_bytes = 0);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

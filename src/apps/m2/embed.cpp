@@ -1,11 +1,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
 
 #include "apps/m2/command.h"
+#include "apps/m2/earlier_run.h"
 #include "apps/m2/id_array.h"
 #include "apps/m2/text_source.h"
 #include "apps/m2/vector_writer.h"
@@ -18,10 +20,13 @@
 namespace m2 {
 namespace {
 
-// Texts handed to the embedder at once: enough to fill its batches, few enough that a line is
-// written soon after it is computed.
-constexpr size_t kTextsAtOnce = 64;
+// Texts handed to the embedder at once: few at first, so that a line is seen soon, then enough of
+// each length to share the work that a length makes.
+constexpr size_t kFirstTexts = 64;
+constexpr size_t kTextsAtOnce = 1024;
 constexpr int64_t kBytesAtOnce = 1 << 20;
+// Where every text is padded to the model's length, as many as make so many tokens.
+constexpr int64_t kPaddedTokensAtOnce = 1 << 18;
 
 struct EmbedFlags {
   ModelFlags model;
@@ -30,6 +35,7 @@ struct EmbedFlags {
   std::string output, format, pooling, normalize, truncate = "error";
   std::optional<std::string> prompt, prompt_name;
   int64_t chunk = 0, overlap = 0;
+  bool resume = false;
 };
 
 VectorFormat output_format(const EmbedFlags& flags) {
@@ -122,43 +128,83 @@ void embed_batch(Embedder& embedder, const EmbedOptions& options,
   count.texts += batch.size();
 }
 
-void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
-                 VectorWriter& writer) {
-  const auto source = open_source(flags);
-  const auto model = load_model(flags.model.files());
-  Embedder embedder(model, load_tokenizer(flags.model.tokenizer, *model), flags.model.session());
-  RunCount count;
+size_t texts_at_once(const Model& model) {
+  if (model.config.padding == Padding::kNone) return kTextsAtOnce;
+  const int64_t count = kPaddedTokensAtOnce / model.config.max_length();
+  return std::clamp(static_cast<size_t>(count), size_t{1}, kTextsAtOnce);
+}
+
+// Finished JSON lines are worth keeping; half an array is not.
+std::unique_ptr<OutputFile> open_output(const EmbedFlags& flags, VectorFormat format,
+                                        uint64_t kept_bytes = 0) {
+  const auto on_failure = format == VectorFormat::kJsonl ? OutputFile::OnFailure::kKeep
+                                                         : OutputFile::OnFailure::kRemove;
+  return std::make_unique<OutputFile>(flags.output, on_failure, kept_bytes);
+}
+
+// Embeds what `source` still has, `waiting` first.
+void embed_rest(Embedder& embedder, const EmbedOptions& options, TextSource& source,
+                std::optional<SourceText> waiting, VectorWriter& writer, RunCount& count) {
+  const size_t most = texts_at_once(embedder.model());
+  size_t window = std::min(kFirstTexts, most);
   std::vector<SourceText> batch;
   int64_t bytes = 0;
   const auto run = [&] {
     if (!batch.empty()) {
-      embed_batch(embedder, options, batch, source->total_bytes(), writer, count);
+      embed_batch(embedder, options, batch, source.total_bytes(), writer, count);
     }
     batch.clear();
     bytes = 0;
+    window = std::min(2 * window, most);
   };
-  while (auto text = source->next()) {
-    bytes += text->bytes;
-    batch.push_back(std::move(*text));
-    if (batch.size() == kTextsAtOnce || bytes >= kBytesAtOnce) run();
+  for (; waiting; waiting = source.next()) {
+    bytes += waiting->bytes;
+    batch.push_back(std::move(*waiting));
+    if (batch.size() == window || bytes >= kBytesAtOnce) run();
     stop_if_interrupted();
   }
   run();
+}
+
+void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, VectorFormat format) {
+  const auto source = open_source(flags);
+  std::unique_ptr<OutputFile> output;
+  if (!flags.resume) output = open_output(flags, format);  // a wrong path is told first
+  const auto model = load_model(flags.model.files());
+  Embedder embedder(model, load_tokenizer(flags.model.tokenizer, *model), flags.model.session());
+  RunCount count;
+  std::optional<SourceText> waiting;
+  if (flags.resume) {
+    EarlierRun earlier(flags.output, *source);
+    earlier.verify(embedder, options);
+    count.texts = earlier.texts();
+    count.done_bytes = earlier.input_bytes();
+    log_info(concat(earlier.texts(), " texts were done before"));
+    waiting = source->next();
+    if (!waiting && earlier.ended()) return;
+    output = open_output(flags, format, earlier.keep());
+  } else {
+    waiting = source->next();
+  }
+  const auto writer = make_writer(format, *output);
+  embed_rest(embedder, options, *source, std::move(waiting), *writer, count);
   if (count.texts == 0) throw input_error("standard input: holds no text");
-  writer.finish();
-  output.commit();
+  writer->finish();
+  output->commit();
   count.progress.clear();
   count.say();
 }
 
-void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile& output,
-               VectorWriter& writer) {
+void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, VectorFormat format) {
   if (!flags.texts.empty() || !flags.files.empty()) {
     throw usage_error("--input-ids takes the place of texts; give one or the other");
   }
-  if (flags.prompt || flags.prompt_name || flags.chunk != 0 || flags.overlap != 0) {
-    throw usage_error("--prompt, --prompt-name, --chunk and --overlap belong to texts, not ids");
+  if (flags.prompt || flags.prompt_name || flags.chunk != 0 || flags.overlap != 0 || flags.resume) {
+    throw usage_error(
+        "--prompt, --prompt-name, --chunk, --overlap and --resume belong to texts, not ids");
   }
+  const auto output = open_output(flags, format);
+  const auto writer = make_writer(format, *output);
   const IdArray ids = read_ids(flags.input_ids);
   const IdArray mask = read_ids_like(ids, flags.attention_mask, flags.input_ids);
   const IdArray types = read_ids_like(ids, flags.token_type_ids, flags.input_ids);
@@ -168,6 +214,11 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile&
   for (size_t row = 0; row < ids.rows; ++row) {
     sequences.push_back(
         sequence_from_ids(ids.row(row), types.row(row), mask.row(row), model->config.padding, row));
+    try {
+      session.check(sequences.back());
+    } catch (const Error& error) {
+      throw Error(error.kind(), concat("row ", row, ": ", error.what()));
+    }
   }
   const VectorRequest request = request_of(*model, options.pooling, options.normalise);
   RunCount count;
@@ -180,15 +231,15 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, OutputFile&
         written.matrix = request.pooling == Pooling::kNone;
         written.values = vectors.values;
         count.progress.clear();
-        writer.write(written);
+        writer->write(written);
         count.tokens += static_cast<int64_t>(sequences[vectors.index].ids.size());
       },
       [&](const Session::Done& done) {
         count.progress.update(done.share, static_cast<int64_t>(done.tokens));
         return !interrupted();
       });
-  writer.finish();
-  output.commit();
+  writer->finish();
+  output->commit();
   count.say();
 }
 
@@ -204,17 +255,16 @@ void embed(const EmbedFlags& flags) {
                        : flags.truncate == "start" ? Truncation::kStart
                                                    : Truncation::kError;
   const VectorFormat format = output_format(flags);
-  // Finished JSON lines are worth keeping; half an array is not.
-  OutputFile output(flags.output, format == VectorFormat::kJsonl ? OutputFile::OnFailure::kKeep
-                                                                 : OutputFile::OnFailure::kRemove);
-  const auto writer = make_writer(format, output);
+  if (flags.resume && (flags.output.empty() || format != VectorFormat::kJsonl)) {
+    throw usage_error("--resume goes on with a file of JSON lines: name it with --output");
+  }
   if (flags.input_ids.empty()) {
     if (!flags.attention_mask.empty() || !flags.token_type_ids.empty()) {
       throw usage_error("--attention-mask and --token-type-ids belong to --input-ids");
     }
-    embed_texts(flags, options, output, *writer);
+    embed_texts(flags, options, format);
   } else {
-    embed_ids(flags, options, output, *writer);
+    embed_ids(flags, options, format);
   }
 }
 
@@ -270,6 +320,9 @@ void add_outputs(CLI::App& command, EmbedFlags& flags) {
       .add_option("--normalize", flags.normalize,
                   "Scale vectors to length 1; as the model says by default")
       ->check(CLI::IsMember({"true", "false"}));
+  command.add_flag("--resume", flags.resume,
+                   "Go on where an earlier run of the same command stopped: behind the lines of "
+                   "OUTPUT.part, or of OUTPUT");
 }
 
 }  // namespace

@@ -184,6 +184,12 @@ def test_bad_ids(model, tmp_path, rows, code):
     refuse(code, "embed", "--model-id", model, "--input-ids", save_ids(tmp_path, rows))
 
 
+def test_a_bad_id_is_named_by_row_and_position(model, tmp_path):
+    rows = [[2, 9, 3], [2, 9, 3], [2, 8192, 3]]
+    refuse(USAGE, "embed", "--model-id", model, "--input-ids", save_ids(tmp_path, rows),
+           says=["row 2", "position 1", "8192"])
+
+
 @pytest.mark.asan
 def test_bad_companions(model, tmp_path):
     words = ("embed", "--model-id", model, "--input-ids", save_ids(tmp_path, [[2, 9, 3]]))
