@@ -58,6 +58,15 @@ typedef enum m2_choice { M2_DEFAULT = 0, M2_YES = 1, M2_NO = 2 } m2_choice;
 // Later versions add members at the end: a library gives an older program's struct the defaults,
 // and refuses with M2_WRONG_USE a newer program's that sets what it does not know. Where a pointer
 // to options is null, all are defaults. Strings in options are read during the call alone.
+// NOLINTBEGIN(modernize-redundant-void-arg): C99 wants it
+#define M2_INIT_FUNCTION(type)           \
+  static inline type type##_init(void) { \
+    type begun;                          \
+    memset(&begun, 0, sizeof begun);     \
+    begun.struct_size = sizeof begun;    \
+    return begun;                        \
+  }
+// NOLINTEND(modernize-redundant-void-arg)
 
 #ifdef __cplusplus
 }

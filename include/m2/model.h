@@ -32,12 +32,7 @@ typedef struct m2_model_options {
   int without_tokenizer;  // not 0: none is looked for; the model takes ids alone
 } m2_model_options;
 
-static inline m2_model_options m2_model_options_init(void) {
-  m2_model_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  return options;
-}
+M2_INIT_FUNCTION(m2_model_options)
 
 // Reads a model: `path` is what the program takes as --model-id. `*model` is to be given to
 // m2_model_free; it is null where this fails. Any thread, any number at once.
@@ -64,12 +59,7 @@ typedef struct m2_model_info {
   const char* instruction_set;  // "avx512", "avx2", "sse4", "scalar": in use; valid for ever
 } m2_model_info;
 
-static inline m2_model_info m2_model_info_init(void) {
-  m2_model_info info;
-  memset(&info, 0, sizeof info);
-  info.struct_size = sizeof info;
-  return info;
-}
+M2_INIT_FUNCTION(m2_model_info)
 
 // Fills `*info`, which m2_model_info_init() began. Any thread, any number at once.
 // M2_WRONG_USE: a null pointer, a freed model, a struct that was not begun.

@@ -25,12 +25,7 @@ typedef struct m2_vector {
   size_t chunks;         // how many those are; 0 where chunks were not asked for
 } m2_vector;
 
-static inline m2_vector m2_vector_init(void) {
-  m2_vector vector;
-  memset(&vector, 0, sizeof vector);
-  vector.struct_size = sizeof vector;
-  return vector;
-}
+M2_INIT_FUNCTION(m2_vector)
 
 // How many m2_vectors there are. Any thread. M2_WRONG_USE: a null pointer, a freed result.
 M2_API m2_status m2_result_count(const m2_result* result, size_t* count) M2_NOTHROW;

@@ -16,12 +16,7 @@ typedef struct m2_session_options {
                                // 0: 1 GiB; below 0: none is kept. Never changes a bit.
 } m2_session_options;
 
-static inline m2_session_options m2_session_options_init(void) {
-  m2_session_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  return options;
-}
+M2_INIT_FUNCTION(m2_session_options)
 
 // `*session` is to be given to m2_session_free; it is null where this fails. It keeps the model
 // alive. Any thread. A session computes one call at a time; who wants more at once makes more
@@ -75,12 +70,7 @@ typedef struct m2_embed_options {
   int64_t overlap;          // tokens that a chunk shares with the next
 } m2_embed_options;
 
-static inline m2_embed_options m2_embed_options_init(void) {
-  m2_embed_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  return options;
-}
+M2_INIT_FUNCTION(m2_embed_options)
 
 // Vectors of `count` texts, in their order and that of their chunks. A vector depends on its text,
 // the model, the library's build and the instruction set: never on the other texts, the session, or

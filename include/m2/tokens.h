@@ -29,12 +29,7 @@ typedef struct m2_tokenize_options {
   m2_truncation truncation;  // beyond max_tokens
 } m2_tokenize_options;
 
-static inline m2_tokenize_options m2_tokenize_options_init(void) {
-  m2_tokenize_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  return options;
-}
+M2_INIT_FUNCTION(m2_tokenize_options)
 
 // Tokens of `length` bytes of UTF-8 at `text`, of any length. `*tokens` is to be given to
 // m2_tokens_free; it is null where this fails. Any thread, any number at once.
@@ -52,12 +47,7 @@ typedef struct m2_token_list {
   int64_t total_tokens;  // what count would be without a limit
 } m2_token_list;
 
-static inline m2_token_list m2_token_list_init(void) {
-  m2_token_list list;
-  memset(&list, 0, sizeof list);
-  list.struct_size = sizeof list;
-  return list;
-}
+M2_INIT_FUNCTION(m2_token_list)
 
 // Fills `*list`, which m2_token_list_init() began; its arrays live until m2_tokens_free. Any
 // thread, any number at once. M2_WRONG_USE: a null pointer, freed tokens, a struct that was not
