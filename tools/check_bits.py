@@ -2,12 +2,13 @@
 """One text, one vector, to the bit: embeds 17 texts of mixed lengths in eight ways and compares.
 
 The ways are {1, 2 threads} x {each text alone, all in a batch, the batch reversed, the batch in
-another process}. Prints a line for each instruction set and padding contract: the SHA-256 that all
-eight ways gave, or every way's own, and then fails. Standard library alone.
+another process}. Prints a line for each instruction set and model: the SHA-256 that all eight ways
+gave, or every way's own, and then fails. Standard library alone.
 
     tools/check_bits.py [--program build/release/m2] [--model-id MODEL]
 
-Without --model-id, two small models of random weights are made, one for each contract.
+Without --model-id, small models of random weights are made: M2-BERT under each padding contract,
+MosaicBERT and BERT.
 """
 import argparse
 import hashlib
@@ -18,22 +19,38 @@ import struct
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ROOT / "examples/demo/texts"
 VOCABULARY = ROOT / "examples/demo/vocab.txt"
 ISAS = ("avx512", "avx2", "sse4", "scalar")
-# Words a text: around the edges of tiles (16, 64), of the switch between them (256) and of
-# transform sizes.
+# Words a text: around the edges of tiles (16, 64), of chunks of keys (128) and of transform sizes.
 WORDS = (1, 2, 3, 7, 11, 12, 13, 25, 50, 51, 100, 190, 200, 210, 400, 800, 1500)
-CONFIG = {
-    "model_type": "bert", "monarch_mixer_sequence_mixing": True, "hidden_size": 192,
-    "intermediate_size": 768, "num_hidden_layers": 4, "num_attention_heads": 4, "hyena_w": 10,
+SIZES = {"model_type": "bert", "hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 4}
+M2_BERT = SIZES | {
+    "monarch_mixer_sequence_mixing": True, "num_attention_heads": 4, "hyena_w": 10,
     "hyena_emb_dim": 5, "hyena_filter_order": 64, "residual_long_conv": True,
     "use_monarch_mlp": True, "use_positional_encodings": True, "long_conv_l_max": 4096,
-    "max_position_embeddings": 4096,
 }
-LENGTHS = {"none": 4096, "max_length": 512}
+# Heads of 16 channels, a whole channel block, and of 24, which is none.
+MOSAIC_BERT = SIZES | {"num_attention_heads": 12, "alibi_starting_size": 512}
+BERT = SIZES | {"num_attention_heads": 8}
+
+
+class Kind(NamedTuple):
+    """A model that is made: its configuration, longest text and padding contract."""
+    config: dict
+    length: int
+    padding: str = "none"
+
+
+MODELS = {
+    "m2_bert, none": Kind(M2_BERT, 4096),
+    "m2_bert, max_length": Kind(M2_BERT, 512, "max_length"),
+    "mosaic_bert": Kind(MOSAIC_BERT, 4096),
+    "bert": Kind(BERT, 4096),
+}
 
 
 def run(program, isa, arguments, **options):
@@ -66,13 +83,13 @@ def eight_ways(program, isa, model, texts):
         yield f"{threads} threads, again", digest(embed(program, isa, model, threads, texts))
 
 
-def make_model(program, folder, contract):
-    config = folder / "config.json"
-    config.write_text(json.dumps(CONFIG))
-    model = folder / contract
-    subprocess.run([program, "init", "--config", config, "--length", str(LENGTHS[contract]),
-                    "--vocab", VOCABULARY, "--seed", "1", "--padding", contract, model],
-                   check=True)
+def make_model(program, folder, name):
+    kind = MODELS[name]
+    config = folder / f"{name}.json"
+    config.write_text(json.dumps(kind.config))
+    model = folder / name
+    subprocess.run([program, "init", "--config", config, "--length", str(kind.length), "--vocab",
+                    VOCABULARY, "--seed", "1", "--padding", kind.padding, model], check=True)
     return model
 
 
@@ -94,16 +111,16 @@ def check(program, models):
         if probe.returncode == 2 and b"is not to be had here" in probe.stderr:
             print(f"{isa:8} not on this machine")
             continue
-        for contract, model in models.items():
+        for name, model in models.items():
             ways = list(eight_ways(program, isa, model, texts))
             hashes = {found for _, found in ways}
             if len(hashes) == 1:
-                print(f"{isa:8} {contract:12} {hashes.pop()}", flush=True)
+                print(f"{isa:8} {name:20} {hashes.pop()}", flush=True)
                 continue
             agreed = False
-            print(f"{isa:8} {contract:12} DIFFERS")
-            for name, found in ways:
-                print(f"    {name:22} {found}", flush=True)
+            print(f"{isa:8} {name:20} DIFFERS")
+            for way, found in ways:
+                print(f"    {way:22} {found}", flush=True)
     return agreed
 
 
@@ -116,8 +133,8 @@ def main():
         if arguments.model_id:
             models = {"as stated": arguments.model_id}
         else:
-            models = {contract: make_model(arguments.program, pathlib.Path(scratch), contract)
-                      for contract in LENGTHS}
+            models = {name: make_model(arguments.program, pathlib.Path(scratch), name)
+                      for name in MODELS}
         sys.exit(0 if check(arguments.program, models) else 1)
 
 
