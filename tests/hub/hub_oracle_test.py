@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / os.environ.get("M2_BUILD_DIR", "build/release") / "m2"
 GOLDEN = ROOT / "tests/golden/m2_bert"
-VARIABLES = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"]
+# What would lead the two programs elsewhere, or keep huggingface_hub from its server.
+VARIABLES = re.compile(r"HF_|HUGGINGFACE_|TRANSFORMERS_|XDG_CACHE_HOME|.*_proxy$", re.IGNORECASE)
 COMMITS = {"main": "a" * 40, "v1.5": "0123456789" * 4, "refs/pr/7": "b" * 40}
 FILES = {"config.json": GOLDEN / "config.json", "8k_checkpoint_model.safetensors": GOLDEN / "model.safetensors"}
 
@@ -72,14 +74,16 @@ def serving():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def environment(extra):
-    return {k: v for k, v in os.environ.items() if k not in VARIABLES and not k.endswith("_proxy")} | extra
+    return {k: v for k, v in os.environ.items() if not VARIABLES.match(k)} | extra
 
 
 def ask(script, *words, env):
