@@ -25,8 +25,7 @@ Linear load_dense(const Weights& weights, const std::string& name) {
 
 // One row through a linear layer, on a tile of its own.
 void apply_to_row(const Linear& linear, std::span<const float> x, std::span<float> out) {
-  AlignedBuffer<float> in(kTileStep * linear.in_stride()),
-      result(kTileStep * linear.out_stride());
+  AlignedBuffer<float> in(kTileStep * linear.in_stride()), result(kTileStep * linear.out_stride());
   std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::copy(x.begin(), x.end(), in.data());
   linear.apply(kTileStep, in.data(), result.data());
