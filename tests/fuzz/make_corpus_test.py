@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Releases of Python's zipfile write these records differently.
+OF_ITS_TIME = "corpus/torch_file_fuzz/zip64"
 
 
 def files_in(folder):
@@ -15,7 +17,10 @@ def files_in(folder):
 
 def test_the_folder_is_what_the_script_writes(tmp_path):
     subprocess.run([sys.executable, "-B", HERE / "make_corpus.py", tmp_path], check=True)
-    assert files_in(tmp_path) == files_in(HERE)
+    found, expected = files_in(tmp_path), files_in(HERE)
+    assert found.keys() == expected.keys()
+    for name in expected.keys() - {OF_ITS_TIME}:
+        assert found[name] == expected[name], name
 
 
 def test_each_fuzzer_has_seeds():
