@@ -3,7 +3,9 @@
 
     tests/fuzz/make_corpus.py [FOLDER]      default: the folder of this script
 
-Seeds go to FOLDER/corpus, dictionaries to FOLDER/dictionary. The same bytes each time (but for zip64, which releases of zipfile write differently); needs Python alone. Torch's classes are stand-ins of the same names.
+Seeds go to FOLDER/corpus, dictionaries to FOLDER/dictionary. The same bytes each time (but for zip64,
+which releases of zipfile write differently); needs Python alone. Torch's classes are stand-ins of the
+same names.
 """
 
 import collections
