@@ -35,6 +35,13 @@ size_t kept_layers(const ModelConfig& config, int64_t length, size_t budget) {
                   budget / layer_spectrum_bytes(config, length));
 }
 
+// Scores and weighted values: two products of a token with every token.
+double attention_flops_per_token(const ModelConfig& config, int64_t length) {
+  if (config.family == Family::kM2Bert) return 0;
+  return 4.0 * static_cast<double>(config.hidden_size * config.num_hidden_layers) *
+         static_cast<double>(length);
+}
+
 }  // namespace
 
 double dense_flops_per_token(const ModelConfig& config) {
@@ -68,7 +75,8 @@ double estimate_seconds(const ModelConfig& config, int64_t length, size_t filter
       config.family != Family::kM2Bert || kept_layers(config, length, filter_cache_bytes) ==
                                               static_cast<size_t>(config.num_hidden_layers);
   const double rate = gflops * 1e9 * (kept ? kShareKept : kShareMade);
-  return dense_flops_per_token(config) * static_cast<double>(length) / rate;
+  const double flops = dense_flops_per_token(config) + attention_flops_per_token(config, length);
+  return flops * static_cast<double>(length) / rate;
 }
 
 }  // namespace m2

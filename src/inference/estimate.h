@@ -19,6 +19,7 @@ size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_
 
 // Seconds for one text of `length` tokens where oneDNN's rate is `gflops`; from the share of that
 // rate that the forward pass was measured to reach, filters kept (0.7) or made again (0.57).
+// Attention's own work, which grows with the square of the length, counts at the first.
 double estimate_seconds(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
                         double gflops);
 

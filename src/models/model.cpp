@@ -78,9 +78,13 @@ ModelDescription describe_model(const ModelFiles& asked) {
   description.config = load_model_config(config_path);
   apply_layout(description.layout, description.config);
   if (files.padding && *files.padding != description.config.padding) {
-    log_warning(concat("the model's padding contract is ", padding_name(description.config.padding),
-                       "; computing with ", padding_name(*files.padding),
-                       " as asked gives other vectors than its training saw"));
+    // Attention masks its pads: there the contract changes the work alone.
+    if (description.config.family == Family::kM2Bert) {
+      log_warning(concat("the model's padding contract is ",
+                         padding_name(description.config.padding), "; computing with ",
+                         padding_name(*files.padding),
+                         " as asked gives other vectors than its training saw"));
+    }
     description.config.padding = *files.padding;
   }
   description.tensors = std::move(checkpoint.tensors);

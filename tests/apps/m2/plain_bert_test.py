@@ -134,3 +134,11 @@ def test_a_text_s_bits_do_not_depend_on_its_neighbours(tmp_path):
 def test_too_long(tmp_path):
     make(tmp_path / "model")
     refuse(INPUT, "embed", "--model-id", tmp_path / "model", "gate " * LONGEST, says=["132", "130"])
+
+
+def test_pads_change_the_work_alone(tmp_path):
+    """Attention masks them: under either contract a text has one vector, and there is nothing to warn of."""
+    make(tmp_path / "model")
+    own = embed(tmp_path / "model", "The gate was open.")[0]["embedding"]
+    padded = embed(tmp_path / "model", "--padding", "max_length", "The gate was open.")[0]["embedding"]
+    assert relative_error(padded, own) < BOUND
