@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -207,13 +208,17 @@ class EmbeddingSession {
 
   EmbeddingResult embed(std::initializer_list<InputText> texts,
                         const EmbedSettings& settings = {}) {
-    return embed_inputs({texts.begin(), texts.end()}, settings);
+    return embed_inputs(std::vector<InputText>(texts), settings);
+  }
+
+  EmbeddingResult embed(const InputText& text, const EmbedSettings& settings = {}) {
+    return embed_inputs(std::vector<InputText>(1, text), settings);
   }
 
   // Any range of what an InputText is made from.
-  template <class Texts>
+  template <class Texts, std::enable_if_t<!std::is_convertible_v<const Texts&, InputText>, int> = 0>
   EmbeddingResult embed(const Texts& texts, const EmbedSettings& settings = {}) {
-    return embed_inputs({std::begin(texts), std::end(texts)}, settings);
+    return embed_inputs(std::vector<InputText>(std::begin(texts), std::end(texts)), settings);
   }
 
   EmbeddingResult embed_ids(const std::vector<std::vector<std::int32_t>>& sequences,

@@ -99,7 +99,10 @@ void Embedder::embed(std::span<const NamedText> texts, const EmbedOptions& optio
   check_chunks(options, model());
   const std::string prompt = prompt_of(model(), options);
   Prepared prepared;
-  for (size_t i = 0; i < texts.size(); ++i) prepare(texts[i], prompt, options, i, prepared);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (go_on && !go_on({})) throw Error(ErrorKind::kInterrupted, "interrupted");
+    prepare(texts[i], prompt, options, i, prepared);
+  }
   const VectorRequest request = request_of(model(), options.pooling, options.normalise);
   session_.compute(
       prepared.sequences, request,

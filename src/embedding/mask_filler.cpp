@@ -62,8 +62,8 @@ std::vector<WordGuess> MaskFiller::guess(std::span<const float> hidden, size_t c
   const MlmHead& head = *session_.model().mlm_head;
   std::vector<float> logits(head.words());
   head.apply(hidden, logits);
-  // The rows that fill up the table are no words.
-  logits.resize(static_cast<size_t>(session_.model().config.vocab_size));
+  // Rows that fill up the table are no words.
+  logits.resize(std::min(logits.size(), static_cast<size_t>(tokenizer_.vocab_size())));
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);

@@ -20,11 +20,19 @@ size_t room_within(int64_t limit, const PromptedText& text, const std::string& n
                            " tokens, which leaves no room for a text within ", limit));
 }
 
+Error not_utf8(const char* what, size_t byte) {
+  return input_error(concat("the ", what, " is not UTF-8: byte ", byte, " begins no character"));
+}
+
 }  // namespace
 
 PromptedText tokenize(const Tokenizer& tokenizer, const std::string& prompt,
                       const std::string& text) {
   PromptedText result;
+  if (const size_t bad = find_invalid_utf8(text); bad != text.npos) throw not_utf8("text", bad);
+  if (const size_t bad = find_invalid_utf8(prompt); bad != prompt.npos) {
+    throw not_utf8("prompt", bad);
+  }
   result.encoding = prompt.empty() ? tokenizer.encode(text) : tokenizer.encode(prompt + text);
   const std::vector<Offsets>& offsets = result.encoding.offsets;
   const auto is_special = [](const Offsets& token) { return token == Offsets{}; };

@@ -36,8 +36,9 @@ struct SessionObject {
   std::shared_ptr<const ModelObject> model;
   std::unique_ptr<Embedder> embedder;
   std::unique_ptr<Session> ids_only;
-  std::atomic<bool> busy{false};
-  std::atomic<bool> cancel{false};
+  // One word, so that a cancel falls either into a call or between two.
+  enum class State { kIdle, kBusy, kCancelled };
+  std::atomic<State> state{State::kIdle};
 
   Session& session() { return embedder ? embedder->session() : *ids_only; }
 };

@@ -44,12 +44,12 @@ std::shared_ptr<SessionObject> make_session(std::shared_ptr<const ModelObject> m
 class Use {
  public:
   explicit Use(SessionObject& session) : session_(session) {
-    if (session_.busy.exchange(true)) {
+    auto idle = SessionObject::State::kIdle;
+    if (!session_.state.compare_exchange_strong(idle, SessionObject::State::kBusy)) {
       throw usage_error("the session computes another call; make one for each thread");
     }
-    session_.cancel.store(false);
   }
-  ~Use() { session_.busy.store(false); }
+  ~Use() { session_.state.store(SessionObject::State::kIdle); }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
 
@@ -60,7 +60,7 @@ class Use {
 Session::GoOn go_on(const SessionObject& session, const m2_embed_options& options) {
   return [&session, progress = options.progress, user = options.user](const Session::Done& done) {
     const bool stop = progress != nullptr && progress(user, done.share, done.tokens) != 0;
-    return !stop && !session.cancel.load();
+    return !stop && session.state.load() != SessionObject::State::kCancelled;
   };
 }
 
@@ -199,7 +199,10 @@ m2_status m2_session_free(m2_session* session) noexcept {
 }
 
 m2_status m2_session_cancel(m2_session* session) noexcept {
-  return call_guarded([&] { sessions().get(session)->cancel.store(true); });
+  return call_guarded([&] {
+    auto busy = SessionObject::State::kBusy;
+    sessions().get(session)->state.compare_exchange_strong(busy, SessionObject::State::kCancelled);
+  });
 }
 
 m2_status m2_embed(m2_session* session, const m2_text* texts, size_t count,

@@ -312,16 +312,22 @@ TEST_F(LibraryCalls, ASessionInUseIsTold) {
 
 TEST_F(LibraryCalls, ASessionFreedWhileItRunsEndsWell) {
   m2_embed_options options = m2_embed_options_init();
-  SessionOwner session = session_of(model_.get(), 2);
-  options.user = session.release();
-  options.progress = [](void* user, double share, double) -> int {
-    if (share == 0.0) {
-      EXPECT_EQ(m2_session_free(static_cast<m2_session*>(user)), M2_OK);
+  struct Freed {
+    m2_session* session;
+    bool done;
+  } freed = {session_of(model_.get(), 2).release(), false};
+  options.user = &freed;
+  options.progress = [](void* user, double, double) -> int {
+    Freed& once = *static_cast<Freed*>(user);
+    if (!once.done) {
+      EXPECT_EQ(m2_session_free(once.session), M2_OK);
     }
+    once.done = true;
     return 0;
   };
-  EXPECT_EQ(status_of(static_cast<m2_session*>(options.user), "one", &options), M2_OK);
-  EXPECT_EQ(m2_session_free(static_cast<m2_session*>(options.user)), M2_WRONG_USE);
+  EXPECT_EQ(status_of(freed.session, "one", &options), M2_OK);
+  EXPECT_TRUE(freed.done);
+  EXPECT_EQ(m2_session_free(freed.session), M2_WRONG_USE);
 }
 
 TEST_F(LibraryCalls, SessionsOfOneModelGiveTheSameBitsAtOnce) {

@@ -34,6 +34,17 @@ TEST(Wrapper, EmbedsWhatItIsGiven) {
   EXPECT_EQ(session.embed(std::vector<std::string_view>{}).size(), 0u);
 }
 
+TEST(Wrapper, OneTextIsOneText) {
+  const EmbeddingModel model(model_folder());
+  EmbeddingSession session(model);
+  const std::string_view words = "one two";
+  const std::vector<float> expected = session.embed({"one"}).values(0);
+  EXPECT_EQ(session.embed("one").size(), 1u);
+  EXPECT_EQ(session.embed("one").values(0), expected);
+  EXPECT_EQ(session.embed(words.substr(0, 3)).values(0), expected);
+  EXPECT_EQ(session.embed(std::string("one")).values(0), expected);
+}
+
 TEST(Wrapper, TokensAndIds) {
   const EmbeddingModel model(model_folder());
   const TokenizedText tokens = model.tokenize("a gate");

@@ -189,7 +189,7 @@ void add_doctor(CLI::App& app) {
     const Json found = examine();
     OutputFile output("", OutputFile::OnFailure::kRemove);
     if (*as_json) {
-      output.stream() << found.dump(1) << '\n';
+      output.stream() << found.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
     } else {
       print(found, output.stream());
     }

@@ -117,6 +117,8 @@ void EarlierRun::read(TextSource& source) {
     probes_.push_back(std::move(*text));
   }
   if (heaviest) probes_.push_back(std::move(*heaviest));
+  std::error_code ignored;
+  whole_ = fs::file_size(read_path_, ignored) == bytes_;
 }
 
 void EarlierRun::verify(Embedder& embedder, const EmbedOptions& options) const {

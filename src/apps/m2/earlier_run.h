@@ -24,7 +24,8 @@ class EarlierRun {
 
   size_t texts() const { return texts_; }
   int64_t input_bytes() const { return input_bytes_; }  // that those texts took
-  bool ended() const { return ended_; }
+  // Whether that run had ended and its file holds nothing but those lines.
+  bool ended() const { return ended_ && whole_; }
 
   // Computes some of the texts again: the first, the last and the longest. Error(kInput) where the
   // lines differ by a byte: another model, other flags or another instruction set made them.
@@ -57,7 +58,7 @@ class EarlierRun {
   [[noreturn]] void refuse(size_t text, const std::string& why) const;
 
   std::string path_, read_path_;
-  bool ended_ = false;
+  bool ended_ = false, whole_ = false;
   size_t texts_ = 0;
   int64_t input_bytes_ = 0;
   uint64_t bytes_ = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 
 #include "apps/m2/command.h"
@@ -61,6 +62,10 @@ int64_t bytes_of_stdin() {
 std::unique_ptr<TextSource> open_source(const EmbedFlags& flags) {
   if (!flags.texts.empty() && !flags.files.empty()) {
     throw usage_error("give texts or files (-f), not both");
+  }
+  const bool given = !flags.texts.empty() || !flags.files.empty();
+  if (given && flags.input_format != "auto") {
+    throw usage_error("--input-format is that of standard input, which is not read here");
   }
   if (!flags.texts.empty()) return texts_of_arguments(flags.texts);
   if (!flags.files.empty()) return texts_of_files(flags.files);
@@ -142,6 +147,17 @@ std::unique_ptr<OutputFile> open_output(const EmbedFlags& flags, VectorFormat fo
   return std::make_unique<OutputFile>(flags.output, on_failure, kept_bytes);
 }
 
+// What a stopped run has done is not thrown away for a flag forgotten.
+void spare_an_earlier_run(const EmbedFlags& flags, VectorFormat format) {
+  const std::string part = flags.output + ".part";
+  std::error_code problem;
+  const auto bytes = std::filesystem::file_size(part, problem);
+  if (format != VectorFormat::kJsonl || flags.output.empty() || problem || bytes == 0) return;
+  throw usage_error(concat(part,
+                           ": holds what a stopped run has done; go on with it by --resume, "
+                           "or remove it"));
+}
+
 // Embeds what `source` still has, `waiting` first.
 void embed_rest(Embedder& embedder, const EmbedOptions& options, TextSource& source,
                 std::optional<SourceText> waiting, VectorWriter& writer, RunCount& count) {
@@ -169,7 +185,10 @@ void embed_rest(Embedder& embedder, const EmbedOptions& options, TextSource& sou
 void embed_texts(const EmbedFlags& flags, const EmbedOptions& options, VectorFormat format) {
   const auto source = open_source(flags);
   std::unique_ptr<OutputFile> output;
-  if (!flags.resume) output = open_output(flags, format);  // a wrong path is told first
+  if (!flags.resume) {
+    spare_an_earlier_run(flags, format);
+    output = open_output(flags, format);  // a wrong path is told first
+  }
   const auto model = load_model(flags.model.files());
   Embedder embedder(model, load_tokenizer(flags.model.tokenizer, *model), flags.model.session());
   RunCount count;
@@ -203,6 +222,10 @@ void embed_ids(const EmbedFlags& flags, const EmbedOptions& options, VectorForma
     throw usage_error(
         "--prompt, --prompt-name, --chunk, --overlap and --resume belong to texts, not ids");
   }
+  if (flags.truncate != "error" || flags.input_format != "auto") {
+    throw usage_error("--truncate and --input-format belong to texts, not ids");
+  }
+  spare_an_earlier_run(flags, format);
   const auto output = open_output(flags, format);
   const auto writer = make_writer(format, *output);
   const IdArray ids = read_ids(flags.input_ids);

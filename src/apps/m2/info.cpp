@@ -169,7 +169,7 @@ void add_info(CLI::App& app) {
     const Json info = describe(*flags);
     OutputFile output("", OutputFile::OnFailure::kRemove);
     if (*as_json) {
-      output.stream() << info.dump(1) << '\n';
+      output.stream() << info.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
     } else {
       print(info, output.stream());
     }

@@ -24,6 +24,7 @@ bool belongs_to_a_model(const fs::path& file) {
 }  // namespace
 
 NewFolder::NewFolder(const std::string& path) : path_(path) {
+  if (path.empty()) throw usage_error("the folder to make has no name");
   std::error_code problem;
   for (fs::directory_iterator at(path_, problem), end; !problem && at != end;
        at.increment(problem)) {
@@ -31,6 +32,9 @@ NewFolder::NewFolder(const std::string& path) : path_(path) {
       throw usage_error(concat(path, ": holds a model already (",
                                printable(at->path().filename().string()), "); name a new folder"));
     }
+  }
+  if (problem && problem != std::errc::no_such_file_or_directory) {
+    throw failed_error(concat(path, ": cannot be looked into: ", problem.message()));
   }
 }
 
@@ -50,6 +54,10 @@ void NewFolder::make_folder(const fs::path& folder) {
 
 fs::path NewFolder::add(const fs::path& name) {
   const fs::path path = path_ / name;
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(path, ignored))) {
+    throw usage_error(concat(path.string(), ": is there already; name a new folder"));
+  }
   make_folder(path.parent_path());
   made_.push_back(path);
   return path;

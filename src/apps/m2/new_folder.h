@@ -11,13 +11,14 @@ namespace m2 {
 // and the folders that were made for them. Errors of writing are Error(kFailed).
 class NewFolder {
  public:
-  // Error(kUsage) when `path` holds a model's files already.
+  // Error(kUsage) when `path` is empty or holds a model's files already.
   explicit NewFolder(const std::string& path);
   ~NewFolder();
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
 
   // The path for a file of that name, which the caller writes; the folders above it are made.
+  // Error(kUsage) when there is such a file: nothing is overwritten.
   std::filesystem::path add(const std::filesystem::path& name);
   void write(const std::filesystem::path& name, const std::string& text);
   void copy(const std::filesystem::path& from, const std::filesystem::path& name);

@@ -249,7 +249,7 @@ def test_init_is_interrupted(model, tmp_path):
 
 
 def test_a_whole_run_replaces_what_was_left(model, tmp_path):
-    (tmp_path / "v.jsonl.part").write_text("{}\n")
-    succeed("embed", "--model-id", model, "-o", tmp_path / "v.jsonl", "one")
-    assert os.listdir(tmp_path) == ["v.jsonl"]
-    assert "embedding" in json.loads((tmp_path / "v.jsonl").read_text())
+    (tmp_path / "v.txt.part").write_text("0.5\n")
+    succeed("embed", "--model-id", model, "-o", tmp_path / "v.txt", "one")
+    assert os.listdir(tmp_path) == ["v.txt"]
+    assert len((tmp_path / "v.txt").read_text().split()) > 1

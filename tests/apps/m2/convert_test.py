@@ -14,6 +14,7 @@ import torch
 from m2_program import (
     FAILED,
     GOLDEN,
+    HIDDEN,
     INPUT,
     INTERRUPTED,
     PROGRAM,
@@ -258,6 +259,29 @@ def test_a_folder_with_a_model_is_refused(tmp_path, model, name):
     refuse(USAGE, "convert", model, out, says=[out, name])
     assert (out / name).read_text() == "mine" and len(list(out.iterdir())) == 1
     refuse(USAGE, "convert", model, model, says="holds a model")
+
+
+def test_a_file_in_the_way_stays(tmp_path, copied_model):
+    """Deeper in the folder too, and when the conversion fails for another reason."""
+    weights = copied_model / "0_Transformer"
+    weights.mkdir()
+    for name in ("model.safetensors", "config.json", "vocab.txt"):
+        (copied_model / name).rename(weights / name)
+    (copied_model / "modules.json").write_text(json.dumps(
+        [{"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
+    (copied_model / "1_Pooling").mkdir()
+    (copied_model / "1_Pooling/config.json").write_text(json.dumps(
+        {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True}))
+    kept = tmp_path / "out" / "0_Transformer" / "model.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"another's")
+    refuse(USAGE, "convert", copied_model, tmp_path / "out", says=["model.safetensors", "new folder"])
+    assert kept.read_bytes() == b"another's"
+
+
+def test_a_folder_needs_a_name(model):
+    refuse(USAGE, "convert", model, "", says="no name")
 
 
 def test_a_wrong_source_is_one_line(tmp_path, copied_model):

@@ -203,3 +203,17 @@ def test_bad_companions(model, tmp_path):
     refuse(INPUT, *words, "--attention-mask", tmp_path / "missing.npy", says="missing.npy")
     (tmp_path / "cut.npy").write_bytes((tmp_path / "ids.npy").read_bytes()[:-4])
     refuse(INPUT, *words, "--attention-mask", tmp_path / "cut.npy", says="cut.npy")
+
+
+def test_flags_of_texts_are_refused(model, tmp_path):
+    ids = save_ids(tmp_path, [[2, 5, 3]])
+    for words in (["--truncate", "end"], ["--input-format", "jsonl"]):
+        refuse(USAGE, "embed", "--model-id", model, "--input-ids", ids, *words, says=words[0])
+    refuse(USAGE, "embed", "--model-id", model, "--input-format", "jsonl", "a text", says="--input-format")
+
+
+def test_a_bad_byte_is_counted_in_the_text(model):
+    """Not in the prompt before it."""
+    for words, what in ((["--prompt", "query: ", b"ok\xff"], "the text is not UTF-8: byte 2"),
+                        (["--prompt", b"q\xff", "ok"], "the prompt is not UTF-8: byte 1")):
+        refuse(INPUT, "embed", "--model-id", model, *words, says=what)

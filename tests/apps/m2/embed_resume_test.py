@@ -183,11 +183,23 @@ def test_another_run_is_noticed(model, undisturbed, tmp_path):
     assert output.read_bytes() == whole
 
 
-def test_without_resume_a_run_starts_anew(model, undisturbed, tmp_path):
-    stdin = texts_of(5, 9, 10)
-    (tmp_path / "v.jsonl.part").write_bytes(b"something else\n")
-    succeed(*command(model, tmp_path / "v.jsonl"), stdin=stdin)
-    assert (tmp_path / "v.jsonl").read_bytes() == undisturbed(stdin)
+def test_without_resume_nothing_is_thrown_away(model, undisturbed, tmp_path):
+    stdin, output, part = texts_of(5, 9, 10), tmp_path / "v.jsonl", tmp_path / "v.jsonl.part"
+    part.write_bytes(b"a line\n")
+    for words in (command(model, output), command("no-such-model", output),
+                  ["embed", "--model-id", model, "--input-ids", "x.npy", "-o", output]):
+        refuse(USAGE, *words, stdin=stdin, says=["v.jsonl.part", "--resume"])
+        assert part.read_bytes() == b"a line\n"
+    part.write_bytes(b"")
+    succeed(*command(model, output), stdin=stdin)
+    assert output.read_bytes() == undisturbed(stdin)
+
+
+def test_an_ended_run_with_a_broken_end_is_mended(model, undisturbed, tmp_path):
+    stdin, output = texts_of(5, 9, 10), tmp_path / "v.jsonl"
+    output.write_bytes(undisturbed(stdin) + b'{"index":5,"tok')
+    succeed(*command(model, output, "--resume"), stdin=stdin)
+    assert output.read_bytes() == undisturbed(stdin)
 
 
 def test_resume_needs_a_file_of_lines(model, tmp_path):

@@ -70,6 +70,23 @@ def test_table(masked_model):
     assert 0 < float(lines[1].split()[0]) < 1
 
 
+def test_rows_that_are_no_words_are_not_guessed(tmp_path):
+    """A table rounded up to a multiple of 8 has rows beyond the vocabulary."""
+    folder = tmp_path / "model"
+    words = VOCABULARY.read_text().splitlines()
+    config = transformers.BertConfig(vocab_size=len(words) + 7, hidden_size=20, num_hidden_layers=1,
+                                     num_attention_heads=1, intermediate_size=20, max_position_embeddings=64)
+    model = transformers.BertForMaskedLM(config)
+    with torch.no_grad():
+        model.cls.predictions.bias[len(words) + 2] = 100
+    model.save_pretrained(folder)
+    (folder / "vocab.txt").write_bytes(VOCABULARY.read_bytes())
+    found = json.loads(succeed("fill-mask", "--model-id", folder, "--json", "--top", 1000, "a [MASK]"))
+    guesses = found["masks"][0]["guesses"]
+    assert all(guess["id"] < len(words) for guess in guesses)
+    assert sum(guess["probability"] for guess in guesses) > 0.1  # a thousand of 8,192, all alike
+
+
 def test_a_text_without_a_mask(masked_model):
     refuse(INPUT, "fill-mask", "--model-id", masked_model, "no mask", says=["no mask", "[MASK]"])
 
@@ -89,6 +106,11 @@ def test_doctor():
     assert all(found["libraries"].values())
     table = succeed("doctor").decode()
     assert found["processor"] in table and "slow" in table
+
+
+def test_doctor_shows_what_is_no_text():
+    done = run("doctor", "--json", env={"M2_NOTE": b"a\xff"})
+    assert done.returncode == 0 and json.loads(done.stdout)["settings"] == {"M2_NOTE": "a\ufffd"}
 
 
 def test_doctor_says_what_holds_it_back():
