@@ -57,7 +57,7 @@ HWY_INLINE void MultiplyPanel(const float* a, size_t a_stride, const float* cons
   }
 }
 
-// Where vector number `index` of a row of 16-lane blocks begins, blocks being `stride` apart.
+// Where lane number `lane` of a row of 16-lane blocks lies, blocks being `stride` apart.
 HWY_INLINE size_t VectorOffset(size_t lane, size_t stride) {
   return lane / kChannelBlock * stride + lane % kChannelBlock;
 }
