@@ -239,6 +239,21 @@ TEST_P(EmbedderTest, RefusesByName) {
               AllOf(HasSubstr("long"), HasSubstr("601"), HasSubstr("600")));
 }
 
+TEST_P(EmbedderTest, AnInterruptIsHeardBeforeTheNextTextIsTokenized) {
+  // The second text would be refused as empty; it is never looked at.
+  const std::vector<NamedText> texts = {{"w5", "text 1"}, {"", "text 2"}};
+  int asked = 0;
+  try {
+    embedder_.embed(
+        texts, {}, [](const TextVectors&) { ADD_FAILURE() << "nothing was to be computed"; },
+        [&](const Session::Done&) { return ++asked < 2; });
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInterrupted);
+  }
+  EXPECT_EQ(asked, 2);
+}
+
 TEST(SequenceFromIds, NoneEndsARowAtItsLastOne) {
   const std::vector<int64_t> ids = {2, 9, 0, 3, 0, 0}, mask = {1, 1, 1, 1, 0, 0};
   const TokenSequence cut = sequence_from_ids(ids, {}, mask, Padding::kNone, 0);
