@@ -43,6 +43,7 @@ MAX_LINES = 500
 GENERATED = "unicode_tables"  # in a file's name
 CPP = {".cpp", ".h", ".hpp", ".c", ".cu", ".cuh"}
 SCRIPTS = {".py", ".sh"}
+NOT_OURS = {"__pycache__", ".venv"}  # folders
 BUILD_FILES = {"CMakeLists.txt", "CMakePresets.json", "Makefile"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -160,7 +161,7 @@ def ours(tree):
     for folder in ("src", "include", "tests", "bench", "examples", "tools", "cmake"):
         for file in sorted((tree / folder).rglob("*")):
             known = file.suffix in CPP | SCRIPTS | {".cmake"} or file.name in BUILD_FILES
-            if known and file.is_file() and "__pycache__" not in file.parts:
+            if known and file.is_file() and not NOT_OURS & set(file.parts):
                 yield file.relative_to(tree).as_posix()
     for name in sorted(BUILD_FILES):
         if (tree / name).is_file():

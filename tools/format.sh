@@ -12,5 +12,5 @@ done
 mode=(-i)
 if [[ "${1:-}" == --check ]]; then mode=(--dry-run --Werror); fi
 find "${folders[@]}" -type f \( -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cu' \) \
-  ! -name '*unicode_tables*' -print0 | sort -z |
+  ! -name '*unicode_tables*' ! -path '*/.venv/*' -print0 | sort -z |
   xargs -0 -r .venv/bin/clang-format --style=file "${mode[@]}"

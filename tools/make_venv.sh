@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools/make_venv.sh
-# Makes .venv with what tests/requirements.txt pins. A stamp named after the file's hash marks it
-# whole, so that a warm run needs no network.
+# tools/make_venv.sh [REQUIREMENTS FOLDER]
+# Makes a virtual environment with what a file pins: .venv with tests/requirements.txt by default. A
+# stamp named after the file's hash marks it whole, so that a warm run needs no network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,25 +10,26 @@ stop() {
   exit 1
 }
 
-requirements=tests/requirements.txt
-stamp=".venv/requirements-$(sha256sum "$requirements" | cut -c 1-16)"
-if [[ -f "$stamp" ]] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
+requirements="${1:-tests/requirements.txt}"
+folder="${2:-.venv}"
+stamp="$folder/requirements-$(sha256sum "$requirements" | cut -c 1-16)"
+if [[ -f "$stamp" ]] && "$folder/bin/python" -c '' 2>/dev/null; then exit 0; fi
 
-command -v python3 >/dev/null || stop "the tests need Python 3.11 or newer, and there is no python3"
+command -v python3 >/dev/null || stop "this needs Python 3.11 or newer, and there is no python3"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-  stop "the tests need Python 3.11 or newer; python3 is $(python3 -V 2>&1)"
+  stop "this needs Python 3.11 or newer; python3 is $(python3 -V 2>&1)"
 
 mkdir -p build
 log=build/make_venv.log
-echo "m2: making .venv from $requirements (log: $log)"
+echo "m2: making $folder from $requirements (log: $log)"
 : >"$log"
-if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-  python3 -m venv --clear .venv >>"$log" 2>&1 || stop "python3 -m venv failed (see $log)"
+if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+  python3 -m venv --clear "$folder" >>"$log" 2>&1 || stop "python3 -m venv failed (see $log)"
 fi
-rm -f .venv/requirements-*
+rm -f "$folder"/requirements-*
 
 install() {
-  .venv/bin/python -m pip install --no-input --disable-pip-version-check "$@" >>"$log" 2>&1 </dev/null ||
+  "$folder/bin/python" -m pip install --no-input --disable-pip-version-check "$@" >>"$log" 2>&1 </dev/null ||
     stop "pip could not install what $requirements pins; is there a network? (see $log)"
 }
 install "$(grep '^torch==' "$requirements")"
