@@ -76,6 +76,13 @@ Session::Session(std::shared_ptr<const Model> model, const SessionOptions& optio
           std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : physical_cores())),
       spectra_(options.filter_cache_bytes) {}
 
+PhaseSeconds Session::phase_seconds() const {
+  PhaseSeconds sum = m2::phase_seconds(workspace_.workers);
+  const PhaseSeconds spectra = spectra_.seconds();
+  for (size_t i = 0; i < kPhases; ++i) sum[i] += spectra[i];
+  return sum;
+}
+
 void Session::check(const TokenSequence& sequence) const {
   const ModelConfig& config = model_->config;
   const int64_t longest = config.max_length();

@@ -54,6 +54,8 @@ class Session {
   int threads() const { return executor_->workers(); }
   // How often the spectra of a layer's filters were made so far.
   size_t spectra_made() const { return spectra_.made(); }
+  // Seconds of its threads so far, by kind of work.
+  PhaseSeconds phase_seconds() const;
 
   // Checks one sequence: 1 to max_length() ids, each within the vocabulary, types and mask as long.
   // Error(kUsage) that says which id or length is wrong.

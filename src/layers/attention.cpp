@@ -122,11 +122,15 @@ void Attention::project_input(const RowTiles& rows, const Activations& u, Execut
     const size_t out_stride = kParts * y_stride_;
     float* in = room(scratch.input, kTileRows * stride_);
     float* out = room(scratch.projection, kTileRows * out_stride);
+    scratch.clock.start();
     u.gather(text, tile, 0, blocks_, in, stride_);
+    scratch.clock.lap(Phase::kMoves);
     input_.apply(tile.rows, in, out);
+    scratch.clock.lap(Phase::kGemm);
     projections.scatter(text, tile, 0, y_blocks_, out, out_stride);
     projections.scatter_transposed(text, tile, y_blocks_, y_blocks_, out + y_stride_, out_stride);
     projections.scatter(text, tile, 2 * y_blocks_, y_blocks_, out + 2 * y_stride_, out_stride);
+    scratch.clock.lap(Phase::kMoves);
   });
 }
 
@@ -156,9 +160,11 @@ void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& work
     head.key_bias = workspace.key_bias.data() + text.first_row;
     head.scale = scale_;
     head.slope = slopes_[task.head];
-    head.work = room(workspace.workers[static_cast<size_t>(worker)].scores,
-                     attention_work_floats(head_blocks_));
+    WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
+    head.work = room(scratch.scores, attention_work_floats(head_blocks_));
+    scratch.clock.start();
     attention(head);
+    scratch.clock.lap(Phase::kAttention);
   });
 }
 
@@ -170,8 +176,11 @@ void Attention::project_output(const TextRows& text, const Tile& tile, const Act
   float* residual = room(scratch.hidden, kTileRows * out_stride);
   projections.gather(text, tile, 0, y_blocks_, y, y_stride_);
   u.gather(text, tile, 0, blocks_, residual, out_stride);
+  scratch.clock.lap(Phase::kMoves);
   output_.apply(tile.rows, y, output);
+  scratch.clock.lap(Phase::kGemm);
   norm_.apply(tile.rows, out_stride, output, residual, output);
+  scratch.clock.lap(Phase::kGatesAndNorms);
 }
 
 }  // namespace m2

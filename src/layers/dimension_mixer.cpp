@@ -57,9 +57,13 @@ void DimensionMixer::apply(size_t rows, const float* x, WorkerScratch& scratch, 
   float* gated = room(scratch.gated, kTileRows * wo_.in_stride());
   float* mixed = room(scratch.projection, kTileRows * wo_.out_stride());
   gated_layers_.apply(rows, x, hidden);
+  scratch.clock.lap(Phase::kGemm);
   gelu_gate({rows, width_, gated_layers_.out_stride(), wo_.in_stride(), gated_, hidden, gated});
+  scratch.clock.lap(Phase::kGatesAndNorms);
   wo_.apply(rows, gated, mixed);
+  scratch.clock.lap(Phase::kGemm);
   norm_.apply(rows, wo_.out_stride(), mixed, x, out);
+  scratch.clock.lap(Phase::kGatesAndNorms);
 }
 
 }  // namespace m2

@@ -35,10 +35,13 @@ void EmbeddingTable::embed(std::span<const TokenSpan> texts, const RowTiles& row
     const Tile& tile = rows.tiles()[index];
     const TextRows& text = rows.texts()[tile.text];
     const size_t count = std::min(tile.rows, text.length - tile.row);
-    float* out = room(workspace.workers[static_cast<size_t>(worker)].output, kTileRows * stride);
+    WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
+    float* out = room(scratch.output, kTileRows * stride);
+    scratch.clock.start();
     embed_tile(texts[tile.text].ids.subspan(tile.row, count),
                texts[tile.text].types.subspan(tile.row, count), tile.row, tile.rows, stride, out);
     hidden.scatter(text, tile, 0, blocks, out, stride);
+    scratch.clock.lap(Phase::kEmbedding);
   });
 }
 

@@ -28,10 +28,12 @@ void SpectrumMaker::make_features(const HyenaFilter& filter, size_t taps, Execut
     const size_t floats = kTileRows * net.scratch_stride();
     WorkerScratch& scratch = workers_[static_cast<size_t>(worker)];
     float* out = room(scratch.output, floats);
+    scratch.clock.start();
     net.features(filter.z(), tile * kTileRows, room(scratch.input, floats), out);
     const size_t stride = net.order_stride();
     std::copy_n(out, kTileRows * stride,
                 features_.data() + ((first_network + network) * tiles + tile) * kTileRows * stride);
+    scratch.clock.lap(Phase::kSpectra);
   });
 }
 
@@ -49,7 +51,9 @@ void SpectrumMaker::make_panel(const HyenaFilter& filter, size_t panel, size_t t
   executor.parallel_for(count * tiles, [&](size_t index, int worker) {
     const size_t network = index / tiles, first = index % tiles * kTileRows;
     const FilterNetwork& net = filter.networks()[network];
-    float* tile = room(workers_[static_cast<size_t>(worker)].output, kTileRows * kFilterPanel);
+    WorkerScratch& scratch = workers_[static_cast<size_t>(worker)];
+    float* tile = room(scratch.output, kTileRows * kFilterPanel);
+    scratch.clock.start();
     net.panel(panel,
               features_.data() +
                   ((first_network + network) * tiles * kTileRows + first) * net.order_stride(),
@@ -66,6 +70,7 @@ void SpectrumMaker::make_panel(const HyenaFilter& filter, size_t panel, size_t t
       decay.kernel_step = static_cast<ptrdiff_t>(kChannelBlock) * (network == 0 ? 1 : -1);
       filter_decay(decay);
     }
+    scratch.clock.lap(Phase::kSpectra);
   });
   for (size_t block = 0; block < kPanelBlocks; ++block) {
     const float* bias = filter.bias() + panel * kFilterPanel + block * kChannelBlock;
@@ -104,8 +109,11 @@ void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executo
       request.kernel1 = kernel;
       request.kernel2 = filters.residual == nullptr ? nullptr : kernel + panel_floats;
       request.spectrum = out.data() + (first_block + block) * plan.spectrum_floats();
-      request.work = room(workers_[static_cast<size_t>(worker)].transform, plan.workspace_floats());
+      WorkerScratch& scratch = workers_[static_cast<size_t>(worker)];
+      request.work = room(scratch.transform, plan.workspace_floats());
+      scratch.clock.start();
       long_conv_spectrum(request);
+      scratch.clock.lap(Phase::kSpectra);
     });
   }
 }

@@ -25,6 +25,8 @@ using Spectra = AlignedBuffer<float>;
 class SpectrumMaker {
  public:
   void make(const FilterPair& filters, const FftPlan& plan, Executor& executor, Spectra& out);
+  // What its workers have spent.
+  PhaseSeconds seconds() const { return phase_seconds(workers_); }
 
  private:
   void make_features(const HyenaFilter& filter, size_t taps, Executor& executor,
@@ -54,6 +56,7 @@ class SpectrumStore {
   size_t kept_bytes() const { return kept_bytes_; }
   // How often spectra were made.
   size_t made() const { return made_; }
+  PhaseSeconds seconds() const { return maker_.seconds(); }
 
  private:
   bool make_room(size_t points, size_t bytes);

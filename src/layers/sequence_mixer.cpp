@@ -84,13 +84,17 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
     float* in = room(scratch.input, kTileRows * stride_);
     float* out = room(scratch.projection, kTileRows * kSignals * stride_);
+    scratch.clock.start();
     u.gather(text, tile, 0, blocks_, in, stride_);
     if (norm_) {
       norm_->apply(tile.rows, stride_, in, nullptr, in);
       u.scatter(text, tile, 0, blocks_, in, stride_);
     }
+    scratch.clock.lap(Phase::kMoves);
     input_.apply(tile.rows, in, out);
+    scratch.clock.lap(Phase::kGemm);
     workspace.projections.scatter(text, tile, 0, kSignals * blocks_, out, kSignals * stride_);
+    scratch.clock.lap(Phase::kMoves);
   });
 }
 
@@ -118,9 +122,11 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
       block.residual = residual_filter_ ? u.block(text, b) : nullptr;
       block.spectrum = spectra.data() + b * plan->spectrum_floats();
       block.out = workspace.projections.block(text, b);
-      block.work =
-          room(workspace.workers[static_cast<size_t>(worker)].transform, plan->workspace_floats());
+      WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
+      block.work = room(scratch.transform, plan->workspace_floats());
+      scratch.clock.start();
       long_conv(block);
+      scratch.clock.lap(Phase::kLongConv);
     });
   }
 }
@@ -129,7 +135,9 @@ void SequenceMixer::project_output(const TextRows& text, const Tile& tile, Worke
                                    const Activations& projections, float* output) const {
   float* in = room(scratch.input, kTileRows * stride_);
   projections.gather(text, tile, 0, blocks_, in, stride_);
+  scratch.clock.lap(Phase::kMoves);
   output_.apply(tile.rows, in, output);
+  scratch.clock.lap(Phase::kGemm);
 }
 
 }  // namespace m2

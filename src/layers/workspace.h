@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "layers/phase_times.h"
 #include "ops/row_tiles.h"
 
 namespace m2 {
@@ -14,7 +15,17 @@ struct WorkerScratch {
   AlignedBuffer<float> input, projection, hidden, gated, output;  // row tiles
   AlignedBuffer<float> transform;                                 // of the long convolution
   AlignedBuffer<float> scores;                                    // of attention
+  PhaseClock clock;
 };
+
+// What all of them have spent.
+inline PhaseSeconds phase_seconds(const std::vector<WorkerScratch>& workers) {
+  PhaseSeconds sum{};
+  for (const WorkerScratch& worker : workers) {
+    for (size_t i = 0; i < kPhases; ++i) sum[i] += worker.clock.seconds()[i];
+  }
+  return sum;
+}
 
 struct Workspace {
   std::vector<WorkerScratch> workers;

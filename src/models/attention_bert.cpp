@@ -32,9 +32,11 @@ void AttentionBert::mix(const Layer& layer, const RowTiles& rows, ForwardContext
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
     float* x = room(scratch.output, kTileRows * row_stride_);
+    scratch.clock.start();
     layer.attention.project_output(text, tile, hidden, workspace.projections, scratch, x);
     layer.dimension_mixer.apply(tile.rows, x, scratch, x);
     hidden.scatter(text, tile, 0, blocks_, x, row_stride_);
+    scratch.clock.lap(Phase::kMoves);
   });
 }
 

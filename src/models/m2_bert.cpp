@@ -33,9 +33,11 @@ void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
     const TextRows& text = rows.texts()[tile.text];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
     float* x = room(scratch.output, kTileRows * row_stride_);
+    scratch.clock.start();
     sequence_mixer.project_output(text, tile, scratch, workspace.projections, x);
     dimension_mixer.apply(tile.rows, x, scratch, x);
     hidden.scatter(text, tile, 0, blocks_, x, row_stride_);
+    scratch.clock.lap(Phase::kMoves);
   });
 }
 
