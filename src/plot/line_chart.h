@@ -1,0 +1,32 @@
+// plot: charts as SVG. Uses core.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plot/axis.h"
+
+namespace m2 {
+
+struct PlotPoint {
+  double x = 0, y = 0;
+};
+
+struct PlotSeries {
+  std::string name;
+  std::vector<PlotPoint> points;  // joined in this order
+};
+
+struct LineChart {
+  std::string title;
+  std::string subtitle;  // what was measured, where and how; empty: none
+  PlotAxis x, y;
+  std::vector<PlotSeries> series;
+};
+
+// A whole SVG 1.1 document, light or dark as the reader's screen is. Every series has a colour, a
+// mark and a line of the legend; a point that is not plottable on both axes is left out and the
+// line broken there. Characters that XML cannot hold become U+FFFD.
+std::string line_chart_svg(const LineChart& chart);
+
+}  // namespace m2
