@@ -35,18 +35,17 @@ size_t kept_layers(const ModelConfig& config, int64_t length, size_t budget) {
                   budget / layer_spectrum_bytes(config, length));
 }
 
-// Scores and weighted values: two products of a token with every token.
-double attention_flops_per_token(const ModelConfig& config, int64_t length) {
-  if (config.family == Family::kM2Bert) return 0;
-  return 4.0 * static_cast<double>(config.hidden_size * config.num_hidden_layers) *
-         static_cast<double>(length);
-}
-
 }  // namespace
 
 double dense_flops_per_token(const ModelConfig& config) {
   return 2.0 * static_cast<double>(layer_weights(config)) *
          static_cast<double>(config.num_hidden_layers);
+}
+
+double attention_flops_per_token(const ModelConfig& config, int64_t length) {
+  if (config.family == Family::kM2Bert) return 0;
+  return 4.0 * static_cast<double>(config.hidden_size * config.num_hidden_layers) *
+         static_cast<double>(length);
 }
 
 size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,

@@ -12,6 +12,10 @@ namespace m2 {
 // layer.
 double dense_flops_per_token(const ModelConfig& config);
 
+// Attention's work for a token among `length`: the products of scores and of weighted values, two
+// of a token with every token. 0 for M2-BERT.
+double attention_flops_per_token(const ModelConfig& config, int64_t length);
+
 // Peak memory of one text of `length` tokens in fp32, in bytes: packed weights, embedding tables,
 // activations, filter spectra within the budget and one layer's beyond it.
 size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
