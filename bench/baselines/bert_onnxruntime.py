@@ -20,7 +20,7 @@ MICROSOFT = "com.microsoft"
 
 
 def largest_weight():
-    """The largest magnitude of an s8 weight. Without VNNI two products u8·s8 are added in 16 bits: 7-bit weights keep within."""
+    """Of an s8 weight, in magnitude: without VNNI two u8·s8 products are added in 16 bits, which 7-bit weights fit."""
     features = pathlib.Path("/proc/cpuinfo").read_text()
     return 127 if "avx512_vnni" in features or "avx_vnni" in features else 63
 
@@ -65,8 +65,8 @@ class GraphBuilder:
             f"{name}.product", MICROSOFT)
 
     def skip_norm(self, x, skip, bias, norm, eps):
-        inputs = [x, skip, self.weight(f"{norm}.weight"), self.weight(f"{norm}.bias"), self.weight(bias)]
-        return self.add("SkipLayerNormalization", inputs, f"{norm}.out", MICROSOFT, epsilon=eps)
+        constants = [self.weight(name) for name in (f"{norm}.weight", f"{norm}.bias", bias)]
+        return self.add("SkipLayerNormalization", [x, skip, *constants], f"{norm}.out", MICROSOFT, epsilon=eps)
 
     def embeddings(self, eps):
         """ids [B][L] to the first layer's input."""
@@ -86,14 +86,15 @@ class GraphBuilder:
         mixed = self.product(mixed, f"{layer}.attention", self.weights[f"{layer}.attention.weight"])
         hidden = self.skip_norm(mixed, hidden, f"{layer}.attention.bias", f"{layer}.attention_norm", eps)
         inner = self.product(hidden, f"{layer}.expand", self.weights[f"{layer}.expand.weight"])
-        inner = self.add("BiasGelu", [inner, self.weight(f"{layer}.expand.bias")], f"{layer}.inner", MICROSOFT)
+        bias = self.weight(f"{layer}.expand.bias")
+        inner = self.add("BiasGelu", [inner, bias], f"{layer}.inner", MICROSOFT)
         inner = self.product(inner, f"{layer}.contract", self.weights[f"{layer}.contract.weight"])
         return self.skip_norm(inner, hidden, f"{layer}.contract.bias", f"{layer}.mlp_norm", eps)
 
 
-def build_model(sizes, weights, int8, weight_limit):
+def build_model(sizes, spread, int8, weight_limit):
     """The model: ids (int64 [B][L]) to mean-pooled vectors."""
-    builder = GraphBuilder(dict(weights), int8, weight_limit)
+    builder = GraphBuilder(dict(make_weights(sizes, spread)), int8, weight_limit)
     hidden = builder.embeddings(sizes.norm_eps)
     for layer in range(sizes.layers):
         hidden = builder.layer(hidden, layer, sizes.heads, sizes.norm_eps)
@@ -108,20 +109,21 @@ def build_model(sizes, weights, int8, weight_limit):
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def save_model(path, sizes, spread, int8):
-    model = build_model(sizes, make_weights(sizes, spread), int8, largest_weight())
+def save_model(path, *of_model):
+    model = build_model(*of_model)
     onnx.save_model(model, path, save_as_external_data=True, location="weights", size_threshold=1024)
 
 
 class Bert:
-    def __init__(self, sizes, int8, threads, spread=0.02):
+    def __init__(self, sizes, int8, threads, spread=0.02, weight_limit=None):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/model.onnx"
+            of_model = (path, sizes, spread, int8, weight_limit or largest_weight())
             # In a process of its own: what building takes is no part of this one's peak memory.
-            builder = multiprocessing.get_context("spawn").Process(target=save_model, args=(path, sizes, spread, int8))
+            builder = multiprocessing.get_context("spawn").Process(target=save_model, args=of_model)
             builder.start()
             builder.join()
             if builder.exitcode != 0:

@@ -1,4 +1,4 @@
-"""BERT-base in PyTorch at its best: one product for q, k and v, fused attention, weights in the dtype asked for.
+"""BERT-base in PyTorch at its best: one product for q, k and v, fused attention, weights in one dtype.
 
 Eager or torch.compile, whichever is faster on this machine on a text of PROBE_LENGTH tokens; the
 title says which it was. One compilation serves all layers.
@@ -31,8 +31,8 @@ def layer_forward(hidden, weights, heads, eps):
     return functional.layer_norm(inner + hidden, (width,), mlp_norm, mlp_norm_bias, eps)
 
 
-LAYER_WEIGHTS = [f"{name}.{kind}" for name in ("qkv", "attention", "attention_norm", "expand", "contract", "mlp_norm")
-                 for kind in ("weight", "bias")]
+LAYER_PARTS = ("qkv", "attention", "attention_norm", "expand", "contract", "mlp_norm")
+LAYER_WEIGHTS = [f"{part}.{kind}" for part in LAYER_PARTS for kind in ("weight", "bias")]
 
 
 class Bert:
@@ -56,8 +56,9 @@ class Bert:
         """ids [B][L] to fp32 [B][width]."""
         sizes, layer_code = self.sizes, self.codes[self.compiled]
         with torch.inference_mode():
-            hidden = functional.embedding(torch.from_numpy(ids), self.words) + self.positions[:ids.shape[1]]
-            hidden = functional.layer_norm(hidden, (sizes.width,), self.norm, self.norm_bias, sizes.norm_eps)
+            hidden = functional.embedding(torch.from_numpy(ids), self.words)
+            hidden = functional.layer_norm(hidden + self.positions[:ids.shape[1]], (sizes.width,),
+                                           self.norm, self.norm_bias, sizes.norm_eps)
             for weights in self.layers:
                 hidden = layer_code(hidden, weights, sizes.heads, sizes.norm_eps)
             return hidden.float().mean(dim=1).numpy()

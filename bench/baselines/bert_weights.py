@@ -26,7 +26,7 @@ def base_sizes(config):
 
 
 def make_weights(sizes, spread=0.02):
-    """(name, fp32 array) of each weight; `spread` is the standard deviation of matrices, tables and biases."""
+    """(name, fp32 array) of each weight; all have the standard deviation `spread`."""
     random = numpy.random.default_rng(0)
 
     def normal(*shape):

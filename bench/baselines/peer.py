@@ -8,10 +8,11 @@ Example:
 
 Prints one JSON object a line. First, once it is ready:
     {"peer": NAME, "title": what runs, "dtype": "fp32", "family": "bert"}
-or {"error": why not}, and exit code 1. Then, for each line {"length": L, "batch": B} of its standard input,
-    {"seconds": of one forward pass on random ids, mean pooling included, "peak_bytes": of this process so far}
-or {"error": why not}. The first request of a shape runs a pass before the one it times. The end of
-the input ends it. Libraries' own output goes to standard error.
+or {"error": why not}, and exit code 1. Then, for each line {"length": L, "batch": B} that it reads,
+    {"seconds": 0.123, "peak_bytes": 123456789}
+or {"error": why not}: the time of one forward pass on random ids, mean pooling included, and the most
+memory that the process had so far. The first request of a shape runs a pass before the one it times.
+The end of the input ends it. Libraries' own output goes to standard error.
 """
 import argparse
 import importlib
@@ -22,7 +23,7 @@ import resource
 import sys
 import time
 
-# The module that makes each peer, and what its function make(variant, threads, config, folder) is asked for.
+# The module of each peer, and the variant that its make(variant, threads, config, folder) is asked for.
 PEERS = {
     "m2-pytorch-published": ("m2_bert_pytorch", "published"),
     "m2-pytorch-compiled": ("m2_bert_pytorch", "compiled"),
@@ -50,7 +51,8 @@ def load(name, threads, folder):
     try:
         return importlib.import_module(module).make(variant, threads, config, pathlib.Path(folder))
     except ModuleNotFoundError as problem:
-        raise Refusal(f"Python has no {problem.name}; run make bench-venv and use bench/.venv/bin/python") from problem
+        remedy = "run make bench-venv and use bench/.venv/bin/python"
+        raise Refusal(f"Python has no {problem.name}; {remedy}") from problem
 
 
 def parse_request(line, model):
@@ -104,10 +106,11 @@ def take_standard_output():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--model", required=True, metavar="MODEL_FOLDER",
-                        help="a folder made by m2 init; of BERT's peers its vocabulary's size and longest text")
+                        help="a folder made by m2 init; BERT takes its sizes of vocabulary and text")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     output = take_standard_output()
