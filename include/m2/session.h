@@ -12,8 +12,9 @@ typedef struct m2_session m2_session;
 typedef struct m2_session_options {
   size_t struct_size;
   int32_t threads;             // the calling one included; 0: one a physical core; at most 1024
-  int64_t filter_cache_bytes;  // for filter spectra kept from text to text, each session its own;
-                               // 0: 1 GiB; below 0: none is kept. Never changes a bit.
+  int64_t filter_cache_bytes;  // for filter spectra kept from text to text, which a model's
+                               // sessions share: the largest that a living one names holds for
+                               // all; 0: 1 GiB; below 0: none is kept. Never changes a bit.
 } m2_session_options;
 
 M2_INIT_FUNCTION(m2_session_options)

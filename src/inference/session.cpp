@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "kernels/fft_plan.h"
 
@@ -74,7 +75,7 @@ Session::Session(std::shared_ptr<const Model> model, const SessionOptions& optio
     : model_(std::move(model)),
       executor_(
           std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : physical_cores())),
-      spectra_(options.filter_cache_bytes) {}
+      spectra_(model_->spectra, options.filter_cache_bytes) {}
 
 PhaseSeconds Session::phase_seconds() const {
   PhaseSeconds sum = m2::phase_seconds(workspace_.workers);
@@ -174,7 +175,17 @@ void Session::compute_window(Window& window) {
     spectra_.prefer(preferred);
     compute_batch(window, batches[i]);
     window.done_rows += batches[i].rows;
+    if (group != 0) tell_what_is_not_kept(group);
   }
+}
+
+void Session::tell_what_is_not_kept(size_t group) {
+  const size_t layers = static_cast<size_t>(model_->config.num_hidden_layers);
+  const size_t kept = model_->spectra->kept_layers(group);
+  if (kept >= layers || !told_.insert(group).second) return;
+  log_debug(concat("texts of up to ", group / 2, " tokens: the filter spectra of ", layers - kept,
+                   " of ", layers, " layers do not fit the filter cache and are made again for ",
+                   "each batch"));
 }
 
 void Session::compute_batch(Window& window, const Batch& batch) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -16,8 +17,10 @@
 namespace m2 {
 
 struct SessionOptions {
-  int threads = 0;                              // 0: the physical cores
-  size_t filter_cache_bytes = size_t{1} << 30;  // for filter spectra kept from text to text
+  int threads = 0;  // 0: the physical cores
+  // For filter spectra kept from text to text. A model's sessions share them: the largest that one
+  // of the living sessions names holds for all.
+  size_t filter_cache_bytes = size_t{1} << 30;
 };
 
 // One text's ids as they are computed, pads included where the contract asks for them.
@@ -52,7 +55,7 @@ class Session {
 
   const Model& model() const { return *model_; }
   int threads() const { return executor_->workers(); }
-  // How often the spectra of a layer's filters were made so far.
+  // How often this session made the spectra of a layer's filters so far.
   size_t spectra_made() const { return spectra_.made(); }
   // Seconds of its threads so far, by kind of work.
   PhaseSeconds phase_seconds() const;
@@ -84,6 +87,8 @@ class Session {
   std::vector<Batch> batches_of(const Window& window) const;
   void compute_window(Window& window);
   void compute_batch(Window& window, const Batch& batch);
+  // Says once a transform size how many layers' spectra are made again for each text.
+  void tell_what_is_not_kept(size_t group);
   // What sequences of that length share: the size of their transform; 0 for all without filters.
   size_t group_of(size_t length) const;
   // The vectors of one text, one after the other; returns how many.
@@ -93,8 +98,9 @@ class Session {
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Executor> executor_;
   Workspace workspace_;
-  SpectrumStore spectra_;
+  SpectrumClient spectra_;
   Activations hidden_;
+  std::set<size_t> told_;  // transform sizes of which it was said what is not kept
 };
 
 }  // namespace m2

@@ -118,36 +118,4 @@ void SpectrumMaker::make(const FilterPair& filters, const FftPlan& plan, Executo
   }
 }
 
-bool SpectrumStore::make_room(size_t points, size_t bytes) {
-  if (bytes > budget_) return false;
-  while (kept_bytes_ + bytes > budget_) {
-    // The largest that may go: one of another size than the preferred.
-    auto last = kept_.end();
-    while (last != kept_.begin() && std::prev(last)->first.first == preferred_) --last;
-    if (last == kept_.begin()) return false;
-    const auto largest = std::prev(last);
-    if (points != preferred_ && largest->first.first <= points) return false;
-    kept_bytes_ -= largest->second.size() * sizeof(float);
-    kept_.erase(largest);
-  }
-  return true;
-}
-
-const Spectra& SpectrumStore::get(size_t layer, const FilterPair& filters, const FftPlan& plan,
-                                  Executor& executor) {
-  const auto key = std::make_pair(plan.points, layer);
-  if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
-  ++made_;
-  const size_t bytes =
-      channel_blocks(filters.gated->channels()) * plan.spectrum_floats() * sizeof(float);
-  if (!make_room(plan.points, bytes)) {
-    maker_.make(filters, plan, executor, unkept_);
-    return unkept_;
-  }
-  Spectra spectra;
-  maker_.make(filters, plan, executor, spectra);
-  kept_bytes_ += bytes;
-  return kept_.emplace(key, std::move(spectra)).first->second;
-}
-
 }  // namespace m2

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
-#include <memory>
+#include <vector>
 
 #include "core/threads.h"
 #include "kernels/fft_plan.h"
@@ -37,37 +36,6 @@ class SpectrumMaker {
   AlignedBuffer<float> features_;  // [network][tap][order_stride]
   AlignedBuffer<float> kernels_;   // [filter][block of a panel][N][16]
   std::vector<WorkerScratch> workers_;
-};
-
-// Keeps spectra within a budget of bytes, those of the preferred transform size before all others,
-// then small ones first; what does not fit is made again each time into one buffer. Either way the
-// bits are the same. Not thread-safe.
-class SpectrumStore {
- public:
-  explicit SpectrumStore(size_t budget_bytes) : budget_(budget_bytes) {}
-
-  // The spectra of layer number `layer`; valid until the next call.
-  const Spectra& get(size_t layer, const FilterPair& filters, const FftPlan& plan,
-                     Executor& executor);
-
-  // The size that comes next several times over; 0: none.
-  void prefer(size_t points) { preferred_ = points; }
-
-  size_t kept_bytes() const { return kept_bytes_; }
-  // How often spectra were made.
-  size_t made() const { return made_; }
-  PhaseSeconds seconds() const { return maker_.seconds(); }
-
- private:
-  bool make_room(size_t points, size_t bytes);
-
-  size_t budget_;
-  size_t preferred_ = 0;
-  size_t kept_bytes_ = 0;
-  size_t made_ = 0;
-  std::map<std::pair<size_t, size_t>, Spectra> kept_;  // by (transform size, layer)
-  Spectra unkept_;
-  SpectrumMaker maker_;
 };
 
 }  // namespace m2

@@ -99,12 +99,13 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor
 }
 
 void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t layer,
-                             SpectrumStore& store, Executor& executor, Workspace& workspace) const {
+                             SpectrumClient& filters, Executor& executor,
+                             Workspace& workspace) const {
   std::set<size_t> sizes;
   for (const TextRows& text : rows.texts()) sizes.insert(transform_size(2 * text.length));
   for (const size_t size : sizes) {
     const auto plan = fft_plan(size);
-    const Spectra& spectra = store.get(layer, {&gated_filter_, residual_filter()}, *plan, executor);
+    const auto spectra = filters.get(layer, {&gated_filter_, residual_filter()}, *plan, executor);
     std::vector<const TextRows*> texts;
     for (const TextRows& text : rows.texts()) {
       if (transform_size(2 * text.length) == size) texts.push_back(&text);
@@ -120,7 +121,7 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
       block.v = workspace.projections.block(text, 2 * blocks_ + b);
       block.short_filter = short_filters_.data() + b * kSignals * (kShortTaps + 1) * kChannelBlock;
       block.residual = residual_filter_ ? u.block(text, b) : nullptr;
-      block.spectrum = spectra.data() + b * plan->spectrum_floats();
+      block.spectrum = spectra->data() + b * plan->spectrum_floats();
       block.out = workspace.projections.block(text, b);
       WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
       block.work = room(scratch.transform, plan->workspace_floats());

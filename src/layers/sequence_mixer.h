@@ -8,8 +8,8 @@
 #include <string>
 
 #include "core/threads.h"
-#include "layers/filter_spectra.h"
 #include "layers/hyena_filter.h"
+#include "layers/spectrum_store.h"
 #include "layers/weights.h"
 #include "layers/workspace.h"
 #include "ops/linear.h"
@@ -29,8 +29,8 @@ class SequenceMixer {
   void project_input(const RowTiles& rows, Activations& u, Executor& executor,
                      Workspace& workspace) const;
   // Short filter, gates and long convolutions; y takes x1's place in workspace.projections. The
-  // spectra come from `store` as layer number `layer`.
-  void convolve(const RowTiles& rows, const Activations& u, size_t layer, SpectrumStore& store,
+  // spectra come from `filters` as layer number `layer`.
+  void convolve(const RowTiles& rows, const Activations& u, size_t layer, SpectrumClient& filters,
                 Executor& executor, Workspace& workspace) const;
   // One tile of y to the mixer's output.
   void project_output(const TextRows& text, const Tile& tile, WorkerScratch& scratch,

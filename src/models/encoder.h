@@ -10,7 +10,7 @@
 
 #include "core/threads.h"
 #include "layers/embedding_table.h"
-#include "layers/filter_spectra.h"
+#include "layers/spectrum_store.h"
 #include "layers/weights.h"
 #include "layers/workspace.h"
 #include "ops/row_tiles.h"
@@ -21,7 +21,7 @@ namespace m2 {
 struct ForwardContext {
   Executor& executor;
   Workspace& workspace;
-  SpectrumStore& spectra;
+  SpectrumClient& spectra;
   // Called between layers with the number of layers done; may throw to stop the pass.
   std::function<void(int layers_done)> on_layer;
 };

@@ -8,6 +8,7 @@
 
 #include "config/model_config.h"
 #include "config/sentence_layout.h"
+#include "layers/spectrum_store.h"
 #include "models/encoder.h"
 #include "models/heads.h"
 #include "models/mlm_head.h"
@@ -47,6 +48,9 @@ struct Model {
   std::optional<Pooler> pooler;
   std::optional<Classifier> classifier;
   std::optional<MlmHead> mlm_head;  // where ModelFiles asks for it
+
+  // Of its filters, for all sessions of this model: a session brings the budget.
+  std::shared_ptr<SpectrumStore> spectra = std::make_shared<SpectrumStore>();
 
   std::vector<Dense> dense;  // applied to pooled vectors, one after the other
 

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <set>
+#include <thread>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "inference/small_model.h"
 #include "kernels/fft_plan.h"
 #include "kernels/layout.h"
@@ -88,7 +92,7 @@ TEST(Session, FilterBudgetsGiveTheSameBits) {
   const auto expected = vectors_of(plenty, sequences);
   EXPECT_EQ(vectors_of(plenty, sequences), expected);  // from what is kept now
   for (const size_t budget : {size_t{0}, size_t{1}, size_t{30'000}, size_t{300'000}}) {
-    Session session(model, {1, budget});
+    Session session(small_model(), {1, budget});  // a model, and so a store, of its own
     EXPECT_EQ(vectors_of(session, sequences), expected) << budget;
     EXPECT_EQ(vectors_of(session, sequences), expected) << budget;
   }
@@ -99,16 +103,62 @@ TEST(Session, MakesTheSpectraOfASizeOnceAGroup) {
   std::vector<size_t> lengths;
   for (size_t i = 0; i < 20; ++i) lengths.insert(lengths.end(), {600, 30 + i % 3});
   const auto sequences = sequences_of(lengths);
-  Session plenty(model, {1});
-  const auto expected = vectors_of(plenty, sequences);
+  const auto expected = [&] {
+    Session plenty(model, {1});
+    return vectors_of(plenty, sequences);
+  }();
   // Room for both layers of the long ones' size alone, which fill more than one batch.
   const auto plan = fft_plan(transform_size(1200));
   Session session(model, {1, 2 * channel_blocks(40) * plan->spectrum_floats() * sizeof(float)});
   EXPECT_EQ(vectors_of(session, sequences), expected);
   EXPECT_EQ(session.spectra_made(), 2u * 2u);
-  Session without(model, {1, 0});
+  Session without(small_model(), {1, 0});
   EXPECT_EQ(vectors_of(without, sequences), expected);
   EXPECT_GT(without.spectra_made(), 2u * 2u);  // or the batches were too few to tell
+}
+
+TEST(Session, SessionsAtOnceShareSpectraAndChangeNoBit) {
+  const auto sequences = sequences_of(kLengths);
+  const auto expected = [&] {
+    Session alone(small_model(), {1});
+    return vectors_of(alone, sequences);
+  }();
+  // All spectra fit, some do, none does.
+  for (const size_t budget : {size_t{1} << 30, size_t{300'000}, size_t{0}}) {
+    const auto model = small_model();
+    std::atomic<size_t> wrong = 0, made = 0;
+    const auto work = [&](int threads) {
+      Session session(model, {threads, budget});
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        wrong += vectors_of(session, sequences) == expected ? 0 : 1;
+      }
+      made += session.spectra_made();
+    };
+    Session living(model, {1, budget});  // what one leaves is there for the next
+    std::thread one(work, 1), other(work, 2);
+    one.join();
+    other.join();
+    EXPECT_EQ(wrong, 0u) << budget;
+    std::set<size_t> sizes;
+    for (const size_t length : kLengths) sizes.insert(transform_size(2 * length));
+    if (budget == size_t{1} << 30) {
+      EXPECT_EQ(made, 2u * sizes.size());
+    }
+  }
+}
+
+TEST(Session, SaysOnceASizeWhatIsNotKept) {
+  std::vector<std::string> messages;
+  set_log_sink([&](LogLevel, const std::string& message) { messages.push_back(message); });
+  const auto model = small_model();
+  const auto plan = fft_plan(transform_size(600));
+  Session session(model, {1, channel_blocks(40) * plan->spectrum_floats() * sizeof(float)});
+  const auto sequences = sequences_of({300, 1});
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    for (const TokenSequence& sequence : sequences) vectors_of(session, {sequence});
+  }
+  set_log_sink({});
+  EXPECT_THAT(messages, testing::ElementsAre(testing::HasSubstr("1 of 2 layers do not fit")));
 }
 
 TEST(Session, MeanIsOverTheMaskAlone) {

@@ -58,7 +58,7 @@ class AttentionBertTest : public testing::TestWithParam<Family> {
                                const std::vector<int32_t>& mask = {}, int threads = 2) {
     ThreadPool pool(threads);
     Workspace workspace;
-    SpectrumStore spectra(0);
+    SpectrumClient spectra(0);
     Activations hidden;
     std::vector<size_t> lengths;
     std::vector<std::vector<int32_t>> zeros, ones;

@@ -110,7 +110,7 @@ class GoldenTest : public testing::TestWithParam<Case> {
       };
       spans.push_back({part(ids_), part(types_), part(mask_)});
     }
-    ForwardContext context = {pool_, workspace_, spectra_, {}};
+    ForwardContext context = {pool_, workspace_, *spectra_, {}};
     model_->forward(spans, rows(), layers, context, hidden);
     std::vector<float> values(texts_ * length_ * channels_);
     for (size_t i = 0; i < texts_ * length_; ++i) {
@@ -148,7 +148,7 @@ class GoldenTest : public testing::TestWithParam<Case> {
 
   ThreadPool pool_{2};
   Workspace workspace_;
-  SpectrumStore spectra_{size_t{1} << 30};
+  std::optional<SpectrumClient> spectra_{std::in_place, size_t{1} << 30};
   std::unique_ptr<Encoder> model_;
   std::optional<Pooler> pooler_;
   std::optional<Classifier> classifier_;
@@ -230,9 +230,9 @@ TEST_P(GoldenTest, AChangedTokenFails) {
 TEST_P(FilterGoldenTest, SpectraMadeAgainGiveTheSameBits) {
   Activations kept, made;
   const auto expected = hidden_states(layers(), kept);
-  spectra_ = SpectrumStore(0);
+  spectra_.emplace(0);
   EXPECT_EQ(hidden_states(layers(), made), expected);
-  EXPECT_EQ(spectra_.kept_bytes(), 0u);
+  EXPECT_EQ(spectra_->store().kept_bytes(), 0u);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ class MlmHeadTest : public testing::TestWithParam<const char*> {
   std::optional<RowTiles> rows_;
   ThreadPool pool_{2};
   Workspace workspace_;
-  SpectrumStore spectra_{size_t{1} << 30};
+  SpectrumClient spectra_{size_t{1} << 30};
   Activations hidden_;
 };
 
