@@ -12,10 +12,11 @@ PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cachepro
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: help build install demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
+  bench bench-kernels bench-venv \
   build-packages test-packages venv build-tests
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: build-packages  ## the program, build/release/m2
 	@tools/build.sh release
@@ -42,6 +43,15 @@ test-asan: test-packages venv  ## the tests under the address and undefined-beha
 test-tsan: test-packages  ## the tests under the thread sanitizer
 	@M2_BUILD_TESTS=ON tools/build.sh tsan
 	$(CTEST) --test-dir build/tsan -LE slow
+
+bench: build bench-venv  ## the program against its peers, on a model of random weights (an hour)
+	@test -e build/bench-model/config.json || build/release/m2 init --preset m2-bert-80M --length 8192 \
+	  --vocab examples/demo/vocab.txt build/bench-model
+	build/release/m2 bench --model-id build/bench-model --lengths 512,2048,8192 --against all
+
+bench-kernels: test-packages  ## each kernel by itself, and the long convolution against FFTW
+	@tools/build.sh bench m2_kernel_benches
+	@for program in build/bench/bench/kernels/*_bench; do echo; "$$program" || exit 1; done
 
 check-bits: build  ## one hash from eight ways to embed the same texts, for each instruction set and contract
 	@command -v python3 >/dev/null || tools/install_packages.sh tests
@@ -75,6 +85,9 @@ test-packages:
 
 venv: test-packages
 	@tools/make_venv.sh
+
+bench-venv: test-packages
+	@tools/make_venv.sh bench/requirements.txt bench/.venv
 
 build-tests: test-packages
 	@M2_BUILD_TESTS=ON tools/build.sh release

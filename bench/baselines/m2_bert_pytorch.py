@@ -180,6 +180,7 @@ class M2Bert(nn.Module):
 class CompiledM2Bert(M2Bert):
     def __init__(self, config):
         super().__init__(config)
+        torch._dynamo.config.recompile_limit = 256  # a compilation a shape
         self.compiled_layer = torch.compile(Layer.forward, dynamic=False)
         self.kept_spectra = {}
 
@@ -228,5 +229,4 @@ class Peer:
 
 def make(variant, threads, config, folder):
     torch.set_num_threads(threads)
-    torch._dynamo.config.recompile_limit = 256  # a compilation a shape
     return Peer(variant, config, folder)
