@@ -1,6 +1,6 @@
 // The MLP's activation on each row of a tile: GELU (the exact, erf form), gated or not.
 //
-//   gated:   out[i] = GELU(h[i]) · h[width + i]
+//   gated:   out[i] = GELU(h[i]) · gate[i]
 //   plain:   out[i] = GELU(h[i])
 #pragma once
 
@@ -11,11 +11,11 @@ namespace m2 {
 struct GeluGateTile {
   size_t rows = 0;
   size_t width = 0;       // channels of out
-  size_t in_stride = 0;   // floats between rows of h
-  size_t out_stride = 0;  // floats between rows of out; a multiple of kChannelBlock >= width
-  bool gated = true;
+  size_t in_stride = 0;   // floats between rows of h and of gate
+  size_t out_stride = 0;  // floats between rows of out
   const float* h = nullptr;
-  float* out = nullptr;  // another buffer than h; channels from width to out_stride become zero
+  const float* gate = nullptr;  // or null
+  float* out = nullptr;         // another buffer than h and gate
 };
 
 void gelu_gate(const GeluGateTile& tile);

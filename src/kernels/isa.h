@@ -6,8 +6,9 @@
 
 namespace m2 {
 
-// From best to plainest; the names the environment variable M2_ISA takes.
-enum class Isa { kAvx512, kAvx2, kSse4, kScalar };
+// From best to plainest; the names the environment variable M2_ISA takes. kAmx is AVX-512 whose
+// matrix products of bf16 and int8 run on tile registers: other bits, so another name.
+enum class Isa { kAmx, kAvx512, kAvx2, kSse4, kScalar };
 
 const char* isa_name(Isa isa);
 

@@ -12,6 +12,7 @@ namespace m2 {
 namespace {
 
 constexpr size_t kParts = 3;  // q, k, v
+constexpr size_t kKeys = 1;
 
 // What a head's channels become when each head is filled up to whole channel blocks.
 struct HeadLayout {
@@ -38,8 +39,15 @@ Linear make_input(const Weights& weights, const std::string& prefix, const HeadL
     take(prefix + ".self.key", 1, 1);
     take(prefix + ".self.value", 2, 1);
   }
-  return Linear::dense(channels, kParts * wide, {tile_stride(channels), kParts * wide},
-                       weight.data(), bias.data());
+  // A panel holds one part's channels: keys go another way.
+  return Linear({channels,
+                 kParts * wide,
+                 tile_stride(channels),
+                 kPanelWidth,
+                 1,
+                 weights.products(),
+                 {wide, 2 * wide}},
+                weight.data(), bias.data());
 }
 
 // Columns of the weight in the order of HeadLayout.
@@ -53,8 +61,8 @@ Linear make_output(const Weights& weights, const std::string& prefix, const Head
       weight[row * wide + layout.place(c)] = source.data()[row * channels + c];
     }
   }
-  return Linear::dense(wide, channels, {wide, output_stride}, weight.data(),
-                       weights.get(prefix + ".output.dense.bias").data());
+  return Linear({wide, channels, wide, output_stride, 1, weights.products()}, weight.data(),
+                weights.get(prefix + ".output.dense.bias").data());
 }
 
 // A text, a head, and the rows of queries that one call takes.
@@ -113,25 +121,42 @@ Attention::Attention(const Weights& weights, const std::string& prefix, size_t o
 
 void Attention::project_input(const RowTiles& rows, const Activations& u, Executor& executor,
                               Workspace& workspace) const {
-  Activations& projections = workspace.projections;
-  projections.resize(rows, kParts * y_stride_);
-  executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
-    const Tile& tile = rows.tiles()[index];
-    const TextRows& text = rows.texts()[tile.text];
+  workspace.projections.resize(rows, kParts * y_stride_);
+  const auto groups = rows.groups(static_cast<size_t>(executor.workers()));
+  executor.parallel_for(groups.size(), [&](size_t index, int worker) {
+    const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    const size_t out_stride = kParts * y_stride_;
-    float* in = room(scratch.input, kTileRows * stride_);
-    float* out = room(scratch.projection, kTileRows * out_stride);
+    std::array<Operand, kGroupTiles> operands;
     scratch.clock.start();
-    u.gather(text, tile, 0, blocks_, in, stride_);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
+      u.gather(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, in, stride_);
+      operands[i] = input_.prepare(tiles[i].rows, in, scratch.operands[i]);
+    }
     scratch.clock.lap(Phase::kMoves);
-    input_.apply(tile.rows, in, out);
-    scratch.clock.lap(Phase::kGemm);
-    projections.scatter(text, tile, 0, y_blocks_, out, out_stride);
-    projections.scatter_transposed(text, tile, y_blocks_, y_blocks_, out + y_stride_, out_stride);
-    projections.scatter(text, tile, 2 * y_blocks_, y_blocks_, out + 2 * y_stride_, out_stride);
-    scratch.clock.lap(Phase::kMoves);
+    for (size_t panel = 0; panel < input_.panels().size(); ++panel) {
+      for (size_t i = 0; i < tiles.size(); ++i) {
+        project_panel(panel, rows.texts()[tiles[i].text], tiles[i], operands[i], scratch,
+                      workspace.projections);
+      }
+    }
   });
+}
+
+void Attention::project_panel(size_t panel, const TextRows& text, const Tile& tile,
+                              const Operand& u, WorkerScratch& scratch,
+                              Activations& projections) const {
+  float* out = room(scratch.panel, kTileRows * kPanelWidth);
+  input_.apply_panel(panel, tile.rows, u, out);
+  scratch.clock.lap(Phase::kGemm);
+  const size_t first = input_.panels()[panel].first / kChannelBlock;
+  const size_t count = input_.panels()[panel].width / kChannelBlock;
+  if (first / y_blocks_ == kKeys) {
+    projections.scatter_transposed(text, tile, first, count, out, kPanelWidth);
+  } else {
+    projections.scatter(text, tile, first, count, out, kPanelWidth);
+  }
+  scratch.clock.lap(Phase::kMoves);
 }
 
 void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& workspace) const {
@@ -168,18 +193,25 @@ void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& work
   });
 }
 
-void Attention::project_output(const TextRows& text, const Tile& tile, const Activations& u,
-                               const Activations& projections, WorkerScratch& scratch,
-                               float* output) const {
-  const size_t out_stride = output_.out_stride();
-  float* y = room(scratch.input, kTileRows * y_stride_);
-  float* residual = room(scratch.hidden, kTileRows * out_stride);
-  projections.gather(text, tile, 0, y_blocks_, y, y_stride_);
-  u.gather(text, tile, 0, blocks_, residual, out_stride);
+void Attention::project_output(const RowTiles& rows, std::span<const Tile> tiles,
+                               const Activations& u, const Activations& projections,
+                               WorkerScratch& scratch, float* output) const {
+  std::array<Operand, kGroupTiles> operands;
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    float* y = room(scratch.input, kGroupTiles * kTileRows * y_stride_) + i * kTileRows * y_stride_;
+    projections.gather(rows.texts()[tiles[i].text], tiles[i], 0, y_blocks_, y, y_stride_);
+    operands[i] = output_.prepare(tiles[i].rows, y, scratch.operands[i]);
+  }
   scratch.clock.lap(Phase::kMoves);
-  output_.apply(tile.rows, y, output);
+  output_.apply_group(tiles, operands, output);
   scratch.clock.lap(Phase::kGemm);
-  norm_.apply(tile.rows, out_stride, output, residual, output);
+  const size_t stride = output_.out_stride();
+  float* residual = room(scratch.hidden, kTileRows * stride);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    float* x = output + i * kTileRows * stride;
+    u.gather(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, residual, stride);
+    norm_.apply(tiles[i].rows, stride, x, residual, x);
+  }
   scratch.clock.lap(Phase::kGatesAndNorms);
 }
 

@@ -39,11 +39,15 @@ class Attention {
                      Workspace& workspace) const;
   // y, in q's place. workspace.key_bias is made.
   void attend(const RowTiles& rows, Executor& executor, Workspace& workspace) const;
-  // One tile of y to the layer's output; channels beyond H are zero.
-  void project_output(const TextRows& text, const Tile& tile, const Activations& u,
+  // A group of tiles of y to the layer's output, tile i at output + i·kTileRows·output_stride;
+  // channels beyond H are zero.
+  void project_output(const RowTiles& rows, std::span<const Tile> tiles, const Activations& u,
                       const Activations& projections, WorkerScratch& scratch, float* output) const;
 
  private:
+  void project_panel(size_t panel, const TextRows& text, const Tile& tile, const Operand& u,
+                     WorkerScratch& scratch, Activations& projections) const;
+
   size_t heads_, head_blocks_;
   size_t blocks_, stride_;      // of a hidden state
   size_t y_blocks_, y_stride_;  // of all heads, each filled up to whole channel blocks

@@ -22,13 +22,25 @@ class DimensionMixer {
   // Floats between rows of x and out: H filled up to whole blocks of the MLP and of channels.
   static size_t row_stride(const ModelConfig& config);
 
-  // One tile of `rows` rows; channels beyond H are zero in x and become so in out. out may be x.
-  void apply(size_t rows, const float* x, WorkerScratch& scratch, float* out) const;
+  // A group of tiles in place, tile i at x + i·kTileRows·row_stride(); channels beyond H are zero
+  // and stay so. The wide activation exists one panel at a time.
+  void apply(std::span<const Tile> tiles, float* x, WorkerScratch& scratch) const;
 
  private:
+  // A block of the second half with the panels of the first whose results it reads.
+  struct Block {
+    Linear second;               // reads this block's own inputs
+    size_t first_output = 0;     // where its outputs begin
+    std::vector<size_t> panels;  // of first_ without a gate, or of its left half
+  };
+  void activate(const Block& block, std::span<const Tile> tiles, std::span<const Operand> x,
+                WorkerScratch& scratch, float* gated) const;
+
   bool gated_;
-  size_t width_;
-  Linear gated_layers_, wo_;
+  size_t row_stride_;
+  Linear first_;
+  std::vector<Block> blocks_;
+  size_t block_stride_ = 0;  // floats between rows of a block's input
   Norm norm_;
 };
 

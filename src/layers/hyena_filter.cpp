@@ -31,16 +31,16 @@ FilterNetwork::FilterNetwork(const Weights& weights, const std::string& prefix,
   for (const int layer : {0, 2, 4}) {
     const std::string linear = concat(prefix, ".", name, ".", layer);
     const size_t in = layer == 0 ? emb_dim_ : order_;
-    hidden_.push_back(Linear::dense(in, order_, {tile_stride(in), order_stride_},
-                                    weights.get(linear + ".weight").data(),
-                                    weights.get(linear + ".bias").data()));
+    hidden_.push_back(Linear({in, order_, tile_stride(in), order_stride_},
+                             weights.get(linear + ".weight").data(),
+                             weights.get(linear + ".bias").data()));
   }
   const FloatTensor last = weights.get(concat(prefix, ".", name, ".6.weight"));
   const size_t channels = static_cast<size_t>(config.hidden_size);
   for (size_t first = 0; first < channels; first += kFilterPanel) {
-    panels_.push_back(Linear::dense(order_, std::min(kFilterPanel, channels - first),
-                                    {order_stride_, kFilterPanel}, last.data() + first * order_,
-                                    nullptr));
+    panels_.push_back(
+        Linear({order_, std::min(kFilterPanel, channels - first), order_stride_, kFilterPanel},
+               last.data() + first * order_, nullptr));
   }
 }
 
@@ -53,15 +53,17 @@ void FilterNetwork::features(std::span<const float> z, size_t first, float* scra
     std::copy_n(z.data() + tap * emb_dim_, emb_dim_, scratch + row * emb_stride_);
   }
   // An odd number of products, each from one buffer to the other: the chain ends in `out`.
+  OperandBuffer operand;  // of fp32 it stays empty
   for (const Linear& linear : hidden_) {
-    linear.apply(kTileRows, scratch, out);
+    linear.apply(kTileRows, scratch, operand, out);
     filter_sine({kTileRows, order_, order_stride_, frequency_.data(), out});
     std::swap(scratch, out);
   }
 }
 
 void FilterNetwork::panel(size_t index, const float* features, float* out) const {
-  panels_[index].apply(kTileRows, features, out);
+  OperandBuffer operand;
+  panels_[index].apply(kTileRows, features, operand, out);
 }
 
 HyenaFilter::HyenaFilter(const Weights& weights, const std::string& prefix)

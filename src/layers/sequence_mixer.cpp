@@ -1,6 +1,7 @@
 #include "layers/sequence_mixer.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "kernels/layout.h"
@@ -18,17 +19,24 @@ Linear make_input(const Weights& weights, const std::string& prefix, size_t chan
   const size_t padded = channel_blocks(channels) * kChannelBlock;
   const FloatTensor weight = weights.get(prefix + ".in_linear.weight");
   const FloatTensor bias = weights.get(prefix + ".in_linear.bias");
-  const Linear::Strides strides = {padded, kSignals * padded};
-  if (padded == channels) {
-    return Linear::dense(channels, kSignals * channels, strides, weight.data(), bias.data());
-  }
+  Linear::Shape shape = {channels, kSignals * padded, padded, kPanelWidth};
+  shape.type = weights.products();
+  if (padded == channels) return Linear(shape, weight.data(), bias.data());
   std::vector<float> wide_weight(kSignals * padded * channels), wide_bias(kSignals * padded);
   for (size_t signal = 0; signal < kSignals; ++signal) {
     std::copy_n(weight.data() + signal * channels * channels, channels * channels,
                 wide_weight.data() + signal * padded * channels);
     std::copy_n(bias.data() + signal * channels, channels, wide_bias.data() + signal * padded);
   }
-  return Linear::dense(channels, kSignals * padded, strides, wide_weight.data(), wide_bias.data());
+  return Linear(shape, wide_weight.data(), wide_bias.data());
+}
+
+Linear make_output(const Weights& weights, const std::string& prefix, size_t channels,
+                   size_t output_stride) {
+  Linear::Shape shape = {channels, channels, tile_stride(channels), output_stride};
+  shape.type = weights.products();
+  return Linear(shape, weights.get(prefix + ".out_linear.weight").data(),
+                weights.get(prefix + ".out_linear.bias").data());
 }
 
 AlignedBuffer<float> make_short_filters(const Weights& weights, const std::string& prefix,
@@ -61,9 +69,7 @@ SequenceMixer::SequenceMixer(const Weights& weights, const std::string& prefix,
       blocks_(channel_blocks(channels_)),
       stride_(blocks_ * kChannelBlock),
       input_(make_input(weights, prefix, channels_)),
-      output_(Linear::dense(channels_, channels_, {stride_, output_stride},
-                            weights.get(prefix + ".out_linear.weight").data(),
-                            weights.get(prefix + ".out_linear.bias").data())),
+      output_(make_output(weights, prefix, channels_, output_stride)),
       short_filters_(make_short_filters(weights, prefix, channels_)),
       gated_filter_(weights, prefix + ".filter_fn") {
   if (weights.config().hyena_training_additions) {
@@ -78,23 +84,35 @@ SequenceMixer::SequenceMixer(const Weights& weights, const std::string& prefix,
 void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor& executor,
                                   Workspace& workspace) const {
   workspace.projections.resize(rows, kSignals * stride_);
-  executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
-    const Tile& tile = rows.tiles()[index];
-    const TextRows& text = rows.texts()[tile.text];
+  const auto groups = rows.groups(static_cast<size_t>(executor.workers()));
+  executor.parallel_for(groups.size(), [&](size_t index, int worker) {
+    const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    float* in = room(scratch.input, kTileRows * stride_);
-    float* out = room(scratch.projection, kTileRows * kSignals * stride_);
+    std::array<Operand, kGroupTiles> operands;
     scratch.clock.start();
-    u.gather(text, tile, 0, blocks_, in, stride_);
-    if (norm_) {
-      norm_->apply(tile.rows, stride_, in, nullptr, in);
-      u.scatter(text, tile, 0, blocks_, in, stride_);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
+      const TextRows& text = rows.texts()[tiles[i].text];
+      u.gather(text, tiles[i], 0, blocks_, in, stride_);
+      if (norm_) {
+        norm_->apply(tiles[i].rows, stride_, in, nullptr, in);
+        u.scatter(text, tiles[i], 0, blocks_, in, stride_);
+      }
+      operands[i] = input_.prepare(tiles[i].rows, in, scratch.operands[i]);
     }
     scratch.clock.lap(Phase::kMoves);
-    input_.apply(tile.rows, in, out);
-    scratch.clock.lap(Phase::kGemm);
-    workspace.projections.scatter(text, tile, 0, kSignals * blocks_, out, kSignals * stride_);
-    scratch.clock.lap(Phase::kMoves);
+    float* out = room(scratch.panel, kTileRows * kPanelWidth);
+    for (size_t panel = 0; panel < input_.panels().size(); ++panel) {
+      const size_t first = input_.panels()[panel].first / kChannelBlock;
+      const size_t count = input_.panels()[panel].width / kChannelBlock;
+      for (size_t i = 0; i < tiles.size(); ++i) {
+        input_.apply_panel(panel, tiles[i].rows, operands[i], out);
+        scratch.clock.lap(Phase::kGemm);
+        workspace.projections.scatter(rows.texts()[tiles[i].text], tiles[i], first, count, out,
+                                      kPanelWidth);
+        scratch.clock.lap(Phase::kMoves);
+      }
+    }
   });
 }
 
@@ -132,12 +150,21 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
   }
 }
 
-void SequenceMixer::project_output(const TextRows& text, const Tile& tile, WorkerScratch& scratch,
-                                   const Activations& projections, float* output) const {
-  float* in = room(scratch.input, kTileRows * stride_);
-  projections.gather(text, tile, 0, blocks_, in, stride_);
+void SequenceMixer::project_output(const RowTiles& rows, std::span<const Tile> tiles,
+                                   WorkerScratch& scratch, const Activations& projections,
+                                   float* output) const {
+  std::array<Operand, kGroupTiles> operands;
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
+    projections.gather(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, in, stride_);
+    operands[i] = output_.prepare(tiles[i].rows, in, scratch.operands[i]);
+  }
   scratch.clock.lap(Phase::kMoves);
-  output_.apply(tile.rows, in, output);
+  output_.apply_group(tiles, operands, output);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    const size_t stride = output_.out_stride();
+    clear_columns(tiles[i].rows, channels_, stride, stride, output + i * kTileRows * stride);
+  }
   scratch.clock.lap(Phase::kGemm);
 }
 

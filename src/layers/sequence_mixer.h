@@ -32,8 +32,8 @@ class SequenceMixer {
   // spectra come from `filters` as layer number `layer`.
   void convolve(const RowTiles& rows, const Activations& u, size_t layer, SpectrumClient& filters,
                 Executor& executor, Workspace& workspace) const;
-  // One tile of y to the mixer's output.
-  void project_output(const TextRows& text, const Tile& tile, WorkerScratch& scratch,
+  // A group of tiles of y to the mixer's output, tile i at output + i·kTileRows·output_stride.
+  void project_output(const RowTiles& rows, std::span<const Tile> tiles, WorkerScratch& scratch,
                       const Activations& projections, float* output) const;
 
   const HyenaFilter& gated_filter() const { return gated_filter_; }

@@ -39,8 +39,8 @@ void FloatTensor::release_pages() const {
   if (file_) file_->release_pages(std::as_bytes(values_));
 }
 
-Weights::Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> file)
-    : config_(config), file_(std::move(file)) {
+Weights::Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> file, DType products)
+    : config_(config), products_(products), file_(std::move(file)) {
   const ParameterScope everything = {true, true, true};
   const std::vector<Parameter> wanted = m2::parameters(config, everything);
   file_names_ = match_names(config, wanted, names_of(*file_, wanted), config.source).file_names;

@@ -39,11 +39,16 @@ class FloatTensor {
 
 class Weights {
  public:
+  // `products` is the number type that the encoder's large products are computed in: kF32, kBF16 or
+  // kI8 (ops/operand.h).
+  //
   // Matches the file's names with the configuration's parameters. Throws Error(kInput) that names a
   // missing weight, one of the wrong shape, or one that the configuration has no place for.
-  Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> file);
+  Weights(const ModelConfig& config, std::shared_ptr<const TensorFile> file,
+          DType products = DType::kF32);
 
   const ModelConfig& config() const { return config_; }
+  DType products() const { return products_; }
   bool has(const std::string& parameter) const;
 
   // The parameter's values. Throws Error(kInput) that names a weight which holds a NaN or an
@@ -57,6 +62,7 @@ class Weights {
 
  private:
   ModelConfig config_;
+  DType products_;
   std::shared_ptr<const TensorFile> file_;
   std::vector<Parameter> parameters_;
   std::map<std::string, std::string> file_names_;  // by parameter

@@ -1,20 +1,25 @@
 // Scratch memory of a forward pass: allocated at the first text of its size, kept for the next.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
 #include "core/aligned_buffer.h"
 #include "layers/phase_times.h"
+#include "ops/operand.h"
 #include "ops/row_tiles.h"
 
 namespace m2 {
 
-// What one worker needs for one tile or one channel block at a time.
+// What one worker needs for a group of tiles or one channel block at a time.
 struct WorkerScratch {
-  AlignedBuffer<float> input, projection, hidden, gated, output;  // row tiles
-  AlignedBuffer<float> transform;                                 // of the long convolution
-  AlignedBuffer<float> scores;                                    // of attention
+  AlignedBuffer<float> input, hidden, output;  // groups of row tiles
+  std::array<OperandBuffer, kGroupTiles> operands, gated_operands;
+  AlignedBuffer<float> panel, gate;  // a tile's outputs of one panel
+  AlignedBuffer<float> gated;        // what goes into a block of the MLP's second half
+  AlignedBuffer<float> transform;    // of the long convolution
+  AlignedBuffer<float> scores;       // of attention
   PhaseClock clock;
 };
 

@@ -19,8 +19,8 @@ Linear load_dense(const Weights& weights, const std::string& name) {
   const FloatTensor weight = weights.get(name + ".weight");
   const size_t in = static_cast<size_t>(weights.config().hidden_size);
   const size_t out = weight.values().size() / in;
-  return Linear::dense(in, out, {tile_stride(in), tile_stride(out)}, weight.data(),
-                       weights.get(name + ".bias").data());
+  return Linear({in, out, tile_stride(in), tile_stride(out)}, weight.data(),
+                weights.get(name + ".bias").data());
 }
 
 // One row through a linear layer, on a tile of its own.
@@ -28,7 +28,8 @@ void apply_to_row(const Linear& linear, std::span<const float> x, std::span<floa
   AlignedBuffer<float> in(kTileStep * linear.in_stride()), result(kTileStep * linear.out_stride());
   std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::copy(x.begin(), x.end(), in.data());
-  linear.apply(kTileStep, in.data(), result.data());
+  OperandBuffer operand;
+  linear.apply(kTileStep, in.data(), operand, result.data());
   std::copy_n(result.data(), out.size(), out.begin());
 }
 
@@ -111,9 +112,9 @@ Dense Dense::load(const DenseDescription& description, const std::string& folder
   Dense dense;
   dense.in_ = static_cast<size_t>(in);
   dense.activation_ = description.activation;
-  const Linear::Strides strides = {tile_stride(dense.in_), tile_stride(static_cast<size_t>(out))};
-  dense.linear_ = Linear::dense(dense.in_, static_cast<size_t>(out), strides, weight.data(),
-                                description.bias ? bias.data() : nullptr);
+  const size_t width = static_cast<size_t>(out);
+  dense.linear_ = Linear({dense.in_, width, tile_stride(dense.in_), tile_stride(width)},
+                         weight.data(), description.bias ? bias.data() : nullptr);
   return dense;
 }
 

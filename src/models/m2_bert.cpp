@@ -27,16 +27,20 @@ void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
   Workspace& workspace = context.workspace;
   sequence_mixer.project_input(rows, hidden, context.executor, workspace);
   sequence_mixer.convolve(rows, hidden, layer, context.spectra, context.executor, workspace);
-  // The rest is a chain of its own for each tile: what is between stays in the cache.
-  context.executor.parallel_for(rows.tiles().size(), [&](size_t index, int worker) {
-    const Tile& tile = rows.tiles()[index];
-    const TextRows& text = rows.texts()[tile.text];
+  // The rest is a chain of its own for each group of tiles: what is between stays in the cache.
+  const auto groups = rows.groups(static_cast<size_t>(context.executor.workers()));
+  context.executor.parallel_for(groups.size(), [&](size_t index, int worker) {
+    const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
-    float* x = room(scratch.output, kTileRows * row_stride_);
+    const size_t tile_floats = kTileRows * row_stride_;
+    float* x = room(scratch.output, kGroupTiles * tile_floats);
     scratch.clock.start();
-    sequence_mixer.project_output(text, tile, scratch, workspace.projections, x);
-    dimension_mixer.apply(tile.rows, x, scratch, x);
-    hidden.scatter(text, tile, 0, blocks_, x, row_stride_);
+    sequence_mixer.project_output(rows, tiles, scratch, workspace.projections, x);
+    dimension_mixer.apply(tiles, x, scratch);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      hidden.scatter(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, x + i * tile_floats,
+                     row_stride_);
+    }
     scratch.clock.lap(Phase::kMoves);
   });
 }

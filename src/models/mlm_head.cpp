@@ -23,15 +23,15 @@ MlmHead::MlmHead(const Weights& weights) {
   const size_t words = static_cast<size_t>(weights.config().padded_vocab_size());
   const size_t stride = tile_stride(hidden);
   const bool plain = weights.config().family == Family::kBert;
-  transform_ = Linear::dense(hidden, hidden, {stride, stride},
-                             weights.get(kHead + "transform.dense.weight").data(),
-                             weights.get(kHead + "transform.dense.bias").data());
+  transform_ =
+      Linear({hidden, hidden, stride, stride}, weights.get(kHead + "transform.dense.weight").data(),
+             weights.get(kHead + "transform.dense.bias").data());
   norm_ = Norm(weights.get(kHead + "transform.LayerNorm.weight").values(),
                weights.get(kHead + "transform.LayerNorm.bias").values(),
                plain ? weights.config().layer_norm_eps : kNormEps);
-  decoder_ = Linear::dense(hidden, words, {stride, tile_stride(words)},
-                           weights.get(kHead + "decoder.weight").data(),
-                           weights.get(kHead + (plain ? "bias" : "decoder.bias")).data());
+  decoder_ = Linear({hidden, words, stride, tile_stride(words)},
+                    weights.get(kHead + "decoder.weight").data(),
+                    weights.get(kHead + (plain ? "bias" : "decoder.bias")).data());
 }
 
 void MlmHead::apply(std::span<const float> x, std::span<float> logits) const {
@@ -40,10 +40,11 @@ void MlmHead::apply(std::span<const float> x, std::span<float> logits) const {
   AlignedBuffer<float> words(kTileStep * decoder_.out_stride());
   std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::copy(x.begin(), x.end(), in.data());
-  transform_.apply(kTileStep, in.data(), out.data());
-  gelu_gate({kTileStep, x.size(), stride, stride, false, out.data(), in.data()});
+  OperandBuffer operand;
+  transform_.apply(kTileStep, in.data(), operand, out.data());
+  gelu_gate({kTileStep, x.size(), stride, stride, out.data(), nullptr, in.data()});
   norm_.apply(kTileStep, stride, in.data(), nullptr, in.data());
-  decoder_.apply(kTileStep, in.data(), words.data());
+  decoder_.apply(kTileStep, in.data(), operand, words.data());
   std::copy_n(words.data(), logits.size(), logits.begin());
 }
 

@@ -20,6 +20,9 @@ struct ModelFiles {
   std::string config_path;         // empty: looked for beside the weights
   std::optional<Padding> padding;  // instead of the model's own contract
   bool with_mlm_head = false;      // the head of masked language modelling must be there
+  // Number type of the encoder's large products: kF32, kBF16 or kI8. Without one, kI8 where the
+  // weights are stored so, else kF32. Norms, filters, convolutions and heads stay fp32.
+  std::optional<DType> dtype = std::nullopt;
 };
 
 // What is known of a model before its weights are read: enough for `info` and for a tokenizer.
@@ -43,7 +46,8 @@ ModelDescription describe_model(const ModelFiles& files);
 struct Model {
   ModelConfig config;  // pooling is one that the weights can do
   std::string folder;
-  SentenceLayout layout;  // initial values for a model without one
+  DType dtype = DType::kF32;  // as asked for or stored; operand_type() says what is multiplied
+  SentenceLayout layout;      // initial values for a model without one
   std::unique_ptr<Encoder> encoder;
   std::optional<Pooler> pooler;
   std::optional<Classifier> classifier;

@@ -1,55 +1,156 @@
 #include "ops/linear.h"
 
 #include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <set>
 
 #include "core/error.h"
 #include "kernels/layout.h"
+#include "kernels/number_types.h"
 
 namespace m2 {
+namespace {
+
+std::atomic<bool> emulated{false};
+
+// Rows of `width` weights, as the type holds them, in fp32 again.
+void round_weights(DType type, size_t rows, size_t width, std::vector<float>& weights) {
+  std::vector<int8_t> integers(width);
+  for (size_t row = 0; row < rows; ++row) {
+    float* values = weights.data() + row * width;
+    if (type == DType::kBF16) {
+      for (size_t i = 0; i < width; ++i) values[i] = bf16_to_float(float_to_bf16(values[i]));
+    } else {
+      const float scale = quantise_weights(values, width, integers.data());
+      for (size_t i = 0; i < width; ++i) values[i] = scale * static_cast<float>(integers[i]);
+    }
+  }
+}
+
+}  // namespace
+
+void clear_columns(size_t rows, size_t first, size_t end, size_t stride, float* tile) {
+  if (first >= end) return;
+  for (size_t row = 0; row < rows; ++row) {
+    std::fill(tile + row * stride + first, tile + row * stride + end, 0.0f);
+  }
+}
+
+DType operand_type(DType wanted) {
+  return emulated || has_product(wanted) ? wanted : DType::kF32;
+}
+
+void emulate_products_for_test(bool emulate) {
+  emulated = emulate;
+}
 
 size_t tile_stride(size_t width, size_t blocks) {
   return round_up(round_up(width, blocks), kChannelBlock);
 }
 
-Linear Linear::dense(size_t in, size_t out, const Strides& strides, const float* weight,
-                     const float* bias) {
-  return block_diagonal(1, in, out, strides, weight, bias);
+Linear::Linear(const Shape& shape, const float* weight, const float* bias) : shape_(shape) {
+  M2_CHECK(shape.blocks > 0 && shape.in > 0 && shape.out > 0);
+  M2_CHECK(shape.in_stride >= tile_stride(shape.in, shape.blocks));
+  operand_ = operand_type(shape.type);
+  block_in_ = round_up(shape.in, shape.blocks) / shape.blocks;
+  block_out_ = round_up(shape.out, shape.blocks) / shape.blocks;
+  if (operand_ == DType::kI8) {
+    scales_.resize(shape.out);
+    offsets_.resize(shape.out);
+    if (bias != nullptr) {
+      bias_.resize(shape.out);
+      std::copy_n(bias, shape.out, bias_.data());
+    }
+  }
+  cut_into_panels();
+  for (const Panel& panel : panels_) {
+    add_matrix(panel, weight + panel.first * block_in_,
+               bias == nullptr ? nullptr : bias + panel.first);
+  }
 }
 
-Linear Linear::block_diagonal(size_t blocks, size_t in, size_t out, const Strides& strides,
-                              const float* weight, const float* bias) {
-  M2_CHECK(blocks > 0 && in > 0 && out > 0);
-  M2_CHECK(strides.in >= tile_stride(in, blocks) && strides.out >= tile_stride(out, blocks));
-  Linear linear;
-  linear.blocks_ = blocks;
-  linear.out_ = out;
-  linear.in_stride_ = strides.in;
-  linear.out_stride_ = strides.out;
-  linear.block_in_ = round_up(in, blocks) / blocks;
-  linear.block_out_ = round_up(out, blocks) / blocks;
-  if (bias != nullptr) {
-    linear.bias_.resize(strides.out);
-    float* end = std::copy(bias, bias + out, linear.bias_.data());
-    std::fill(end, linear.bias_.data() + strides.out, 0.0f);
+void Linear::cut_into_panels() {
+  std::set<size_t> ends(shape_.cuts.begin(), shape_.cuts.end());
+  for (size_t block = 1; block < shape_.blocks; ++block) ends.insert(block * block_out_);
+  ends.insert(shape_.out);
+  size_t first = 0;
+  for (const size_t end : ends) {
+    for (; first < std::min(end, shape_.out); first = panels_.back().first + panels_.back().width) {
+      panels_.push_back(
+          {first, std::min(kPanelWidth, std::min(end, shape_.out) - first), first / block_out_});
+    }
   }
-  const PackedMatrix::Shape shape = {linear.block_in_, linear.block_out_, strides.in, strides.out,
-                                     bias != nullptr};
-  for (size_t block = 0; block < blocks; ++block) {
-    linear.matrices_.emplace_back(shape, weight + block * linear.block_in_ * linear.block_out_,
-                                  linear.block_in_);
-  }
-  return linear;
 }
 
-void Linear::apply(size_t rows, const float* in, float* out) const {
-  for (size_t block = 0; block < blocks_; ++block) {
-    const float* bias = bias_.size() == 0 ? nullptr : bias_.data() + block * block_out_;
-    matrices_[block].multiply(rows, in + block * block_in_, bias, out + block * block_out_);
+void Linear::add_matrix(const Panel& panel, const float* weight, const float* bias) {
+  const size_t rows = panel.width, k = block_in_;
+  PackedMatrix::Shape shape = {operand_, k, rows, shape_.in_stride, shape_.out_stride, false};
+  if (operand_ == DType::kI8) {
+    std::vector<int8_t> integers(rows * k);
+    for (size_t row = 0; row < rows; ++row) {
+      int8_t* values = integers.data() + row * k;
+      scales_[panel.first + row] = quantise_weights(weight + row * k, k, values);
+      offsets_[panel.first + row] = kUnsignedZero * std::accumulate(values, values + k, int32_t{0});
+    }
+    matrices_.emplace_back(shape, integers.data(), k, nullptr);
+    return;
   }
-  if (out_ == out_stride_) return;
-  for (size_t row = 0; row < rows; ++row) {
-    std::fill(out + row * out_stride_ + out_, out + (row + 1) * out_stride_, 0.0f);
+  shape.with_bias = bias != nullptr;
+  if (operand_ == shape_.type) {  // oneDNN rounds
+    matrices_.emplace_back(shape, weight, k, bias);
+    return;
   }
+  std::vector<float> rounded(weight, weight + rows * k);
+  round_weights(shape_.type, rows, k, rounded);
+  matrices_.emplace_back(shape, rounded.data(), k, bias);
+}
+
+Operand Linear::prepare(size_t rows, const float* in, OperandBuffer& buffer) const {
+  const size_t stride = shape_.in_stride;
+  if (operand_ == DType::kF32) return {in, nullptr};
+  if (operand_ == DType::kBF16) {
+    if (buffer.rounded.size() < kTileRows * stride) buffer.rounded.resize(kTileRows * stride);
+    round_to_bf16({rows, stride, stride, stride, in, buffer.rounded.data()});
+    return {buffer.rounded.data(), nullptr};
+  }
+  if (buffer.quantised.size() < kTileRows * stride) buffer.quantised.resize(kTileRows * stride);
+  if (buffer.scales.size() < kTileRows * shape_.blocks) {
+    buffer.scales.resize(kTileRows * shape_.blocks);
+  }
+  for (size_t block = 0; block < shape_.blocks; ++block) {
+    const size_t first = block * block_in_;
+    quantise_rows({rows, block_in_, stride, stride, in + first, buffer.quantised.data() + first,
+                   buffer.scales.data() + block * kTileRows});
+  }
+  return {buffer.quantised.data(), buffer.scales.data()};
+}
+
+void Linear::apply_panel(size_t panel, size_t rows, const Operand& in, float* out) const {
+  const Panel& place = panels_[panel];
+  const size_t offset = place.block * block_in_ * dtype_size(operand_);
+  matrices_[panel].multiply(rows, static_cast<const uint8_t*>(in.rows) + offset, out);
+  if (operand_ != DType::kI8) return;
+  dequantise({rows, place.width, shape_.out_stride, in.scales + place.block * kTileRows,
+              scales_.data() + place.first, offsets_.data() + place.first,
+              bias_.size() == 0 ? nullptr : bias_.data() + place.first, out});
+}
+
+void Linear::apply_group(std::span<const Tile> tiles, std::span<const Operand> in,
+                         float* out) const {
+  const size_t tile_floats = kTileRows * shape_.out_stride;
+  for (size_t panel = 0; panel < panels_.size(); ++panel) {
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      apply_panel(panel, tiles[i].rows, in[i], out + i * tile_floats + panels_[panel].first);
+    }
+  }
+}
+
+void Linear::apply(size_t rows, const float* in, OperandBuffer& buffer, float* out) const {
+  const Tile tile = {0, 0, rows};
+  const Operand operand = prepare(rows, in, buffer);
+  apply_group({&tile, 1}, {&operand, 1}, out);
+  clear_columns(rows, shape_.out, shape_.out_stride, shape_.out_stride, out);
 }
 
 }  // namespace m2

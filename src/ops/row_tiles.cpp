@@ -23,6 +23,16 @@ RowTiles::RowTiles(std::span<const size_t> lengths) {
   }
 }
 
+std::vector<std::span<const Tile>> RowTiles::groups(size_t workers) const {
+  const size_t share = (tiles_.size() + workers - 1) / workers;
+  const size_t size = std::clamp<size_t>(share, 1, kGroupTiles);
+  std::vector<std::span<const Tile>> groups;
+  for (size_t first = 0; first < tiles_.size(); first += size) {
+    groups.push_back(std::span(tiles_).subspan(first, std::min(size, tiles_.size() - first)));
+  }
+  return groups;
+}
+
 void Activations::resize(const RowTiles& rows, size_t channels) {
   blocks_ = channel_blocks(channels);
   data_.resize(rows.padded_rows() * blocks_ * kChannelBlock);

@@ -23,12 +23,18 @@ struct Tile {
   size_t rows = 0;  // kTileRows, but for a text's last tile: what is left, a multiple of kTileStep
 };
 
+// Tiles that a worker takes together: each panel of weights is read once for all of them.
+inline constexpr size_t kGroupTiles = 4;
+
 class RowTiles {
  public:
   // Every length is at least 1.
   explicit RowTiles(std::span<const size_t> lengths);
   const std::vector<TextRows>& texts() const { return texts_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
+  // The tiles in runs of up to kGroupTiles, shorter where `workers` would else stay idle. How tiles
+  // are grouped changes no bit.
+  std::vector<std::span<const Tile>> groups(size_t workers) const;
   size_t padded_rows() const { return padded_rows_; }
 
  private:

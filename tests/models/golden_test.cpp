@@ -84,12 +84,7 @@ double relative_error(const std::vector<float>& found, const std::vector<double>
 class GoldenTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    const std::string& folder = GetParam().folder;
-    ModelConfig config = load_model_config(folder + "/config.json");
-    Weights weights(config, open_tensor_file(folder + "/" + GetParam().weights));
-    model_ = make_encoder(weights);
-    pooler_ = Pooler::load(weights);
-    classifier_ = Classifier::load(weights);
+    const ModelConfig config = load(DType::kF32);
     ids_ = read_ids(path("input_ids.npy"));
     types_ = read_ids(path("token_type_ids.npy"));
     mask_ = read_ids(path("attention_mask.npy"));
@@ -97,6 +92,16 @@ class GoldenTest : public testing::TestWithParam<Case> {
     texts_ = static_cast<size_t>(file.tensor().shape[0]);
     length_ = static_cast<size_t>(file.tensor().shape[1]);
     channels_ = static_cast<size_t>(config.hidden_size);
+  }
+
+  ModelConfig load(DType products) {
+    const std::string& folder = GetParam().folder;
+    ModelConfig config = load_model_config(folder + "/config.json");
+    const Weights weights(config, open_tensor_file(folder + "/" + GetParam().weights), products);
+    model_ = make_encoder(weights);
+    pooler_ = Pooler::load(weights);
+    classifier_ = Classifier::load(weights);
+    return config;
   }
 
   std::string path(const std::string& name) const { return GetParam().folder + "/" + name; }
@@ -219,6 +224,30 @@ TEST_P(FilterGoldenTest, FilterTapsAreWithinTheBound) {
   EXPECT_LT(
       relative_error(filter_taps(filter, 1, length_), read_floats(path("layer0_filter_rev.npy"))),
       kBound);
+}
+
+// What bf16 and int8 products may cost a pooled vector in relative L2, and what they cost at least
+// where they are used at all.
+struct NumberType {
+  DType type;
+  double bound, least;
+};
+constexpr NumberType kNumberTypes[] = {{DType::kBF16, 2e-2, 1e-4}, {DType::kI8, 6e-2, 1e-3}};
+
+TEST_P(GoldenTest, OtherNumberTypesAreWithinTheirBounds) {
+  for (const bool emulated : {true, false}) {
+    emulate_products_for_test(emulated);
+    for (const NumberType& number : kNumberTypes) {
+      load(number.type);
+      Activations hidden;
+      hidden_states(layers(), hidden);
+      const double error = relative_error(pooled(hidden), read_floats(path("pooled.npy")));
+      EXPECT_LT(error, number.bound) << dtype_name(number.type) << " emulated " << emulated;
+      EXPECT_GT(error, number.least) << dtype_name(number.type) << " emulated " << emulated;
+      RecordProperty(concat(dtype_name(number.type), emulated ? "_emulated" : ""), concat(error));
+    }
+  }
+  emulate_products_for_test(false);
 }
 
 TEST_P(GoldenTest, AChangedTokenFails) {

@@ -103,7 +103,7 @@ Json examine() {
           {"threads", threads},
           {"usable_processors", machine.usable_processors},
           {"processor_quota", machine.processor_quota},
-          {"gemm_gflops", measure_gemm_rate(threads, 5)},
+          {"gemm_gflops", measure_gemm_rate(DType::kF32, threads, 5)},
           {"caches", caches},
           {"memory_bytes", machine.memory},
           {"available_memory_bytes", machine.available_memory},

@@ -67,7 +67,7 @@ Json describe(const ModelFlags& flags) {
   const SessionOptions session = flags.session();
   const int threads = session.threads > 0 ? session.threads : physical_cores();
   const int64_t length = config.max_length();
-  const double gflops = measure_gemm_rate(threads, 5);
+  const double gflops = measure_gemm_rate(DType::kF32, threads, 5);
 
   Json parts = Json::object();
   for (const auto& [part, count] : count_by_part(weights)) parts[part_name(part)] = count;

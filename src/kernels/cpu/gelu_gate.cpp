@@ -20,27 +20,25 @@ namespace {
 using Tag = hn::CappedTag<float, kChannelBlock>;
 
 template <bool kGated>
-HWY_INLINE void GateRow(const float* h, size_t width, size_t padded, float* out) {
+HWY_INLINE void GateRow(const float* h, const float* gate, size_t width, float* out) {
   const Tag d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
   for (; i + lanes <= width; i += lanes) {
     auto y = Gelu(d, hn::LoadU(d, h + i));
-    if constexpr (kGated) y = hn::Mul(y, hn::LoadU(d, h + width + i));
-    hn::Store(y, d, out + i);
+    if constexpr (kGated) y = hn::Mul(y, hn::LoadU(d, gate + i));
+    hn::StoreU(y, d, out + i);
   }
-  std::fill(out + i, out + padded, 0.0f);
   if (i == width) return;
-  // The last vectors go through buffers: no target but AVX-512 can load a part of a vector.
+  // The last vector goes through buffers: no target but AVX-512 can load a part of one.
   HWY_ALIGN float left[kChannelBlock] = {};
   HWY_ALIGN float right[kChannelBlock] = {};
   std::copy(h + i, h + width, left);
-  if constexpr (kGated) std::copy(h + width + i, h + 2 * width, right);
-  for (size_t j = 0; i + j < width; j += lanes) {
-    auto y = Gelu(d, hn::Load(d, left + j));
-    if constexpr (kGated) y = hn::Mul(y, hn::Load(d, right + j));
-    hn::Store(y, d, out + i + j);
-  }
+  if constexpr (kGated) std::copy(gate + i, gate + width, right);
+  auto y = Gelu(d, hn::Load(d, left));
+  if constexpr (kGated) y = hn::Mul(y, hn::Load(d, right));
+  hn::Store(y, d, left);
+  std::copy_n(left, width - i, out + i);
 }
 
 }  // namespace
@@ -49,10 +47,10 @@ void GeluGate(const GeluGateTile& tile) {
   for (size_t row = 0; row < tile.rows; ++row) {
     const float* h = tile.h + row * tile.in_stride;
     float* out = tile.out + row * tile.out_stride;
-    if (tile.gated) {
-      GateRow<true>(h, tile.width, tile.out_stride, out);
+    if (tile.gate != nullptr) {
+      GateRow<true>(h, tile.gate + row * tile.in_stride, tile.width, out);
     } else {
-      GateRow<false>(h, tile.width, tile.out_stride, out);
+      GateRow<false>(h, nullptr, tile.width, out);
     }
   }
 }

@@ -14,6 +14,10 @@
 #include "core/error.h"
 #include "core/text.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace m2 {
 namespace HWY_NAMESPACE {
@@ -38,13 +42,33 @@ struct IsaInfo {
   int64_t target;
 };
 
-constexpr std::array<IsaInfo, 4> kIsas = {{{Isa::kAvx512, "avx512", HWY_AVX3},
+constexpr std::array<IsaInfo, 5> kIsas = {{{Isa::kAmx, "amx", HWY_AVX3},
+                                           {Isa::kAvx512, "avx512", HWY_AVX3},
                                            {Isa::kAvx2, "avx2", HWY_AVX2},
                                            {Isa::kSse4, "sse4", HWY_SSE4},
                                            {Isa::kScalar, "scalar", HWY_SCALAR}}};
 
 const IsaInfo& info(Isa isa) {
   return kIsas[static_cast<size_t>(isa)];
+}
+
+// Tile registers, with both products on them, that the operating system saves.
+bool has_amx() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, features = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &features) == 0) return false;
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+  constexpr unsigned kWanted = kBf16 | kTile | kInt8;
+  if ((features & kWanted) != kWanted) return false;
+  constexpr unsigned kSavesState = 1u << 27, kTileState = 3u << 17;
+  __get_cpuid(1, &a, &b, &c, &features);
+  if ((c & kSavesState) == 0) return false;
+  unsigned saved = 0, high = 0;
+  __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  return (saved & kTileState) == kTileState;
+#else
+  return false;
+#endif
 }
 
 void dispatch_to(Isa isa) {
@@ -85,7 +109,8 @@ std::vector<Isa> available_isas() {
     const int64_t supported = hwy::SupportedTargets();
     std::vector<Isa> found;
     for (const IsaInfo& entry : kIsas) {
-      if ((supported & HWY_TARGETS & entry.target) != 0) found.push_back(entry.isa);
+      if ((supported & HWY_TARGETS & entry.target) == 0) continue;
+      if (entry.isa != Isa::kAmx || has_amx()) found.push_back(entry.isa);
     }
     return found;
   }();
@@ -108,6 +133,7 @@ std::string highway_version() {
 Isa dispatched_isa() {
   current_isa();
   const int64_t target = HWY_DYNAMIC_DISPATCH(ReachedTarget)();
+  if (target == info(chosen()).target) return chosen();
   for (const IsaInfo& entry : kIsas) {
     if (entry.target == target) return entry.isa;
   }

@@ -10,7 +10,8 @@ void gelu_gate(const GeluGateTile& tile, double* out) {
     const float* h = tile.h + row * tile.in_stride;
     for (size_t i = 0; i < tile.width; ++i) {
       const double x = h[i];
-      const double gate = tile.gated ? static_cast<double>(h[tile.width + i]) : 1.0;
+      const double gate =
+          tile.gate == nullptr ? 1.0 : static_cast<double>(tile.gate[row * tile.in_stride + i]);
       out[row * tile.out_stride + i] = 0.5 * x * std::erfc(-x / std::numbers::sqrt2) * gate;
     }
   }

@@ -1,18 +1,18 @@
 #include "ops/gemm/matmul.h"
 
-#include <dnnl.hpp>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
+#include "core/aligned_buffer.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "kernels/isa.h"
+#include "ops/gemm/engine.h"
+#include "ops/gemm/plain_product.h"
 
-// oneDNN splits one call over as many OpenMP threads as the calling thread asks for.
 extern "C" void omp_set_num_threads(int threads);
 
 namespace m2 {
@@ -20,158 +20,131 @@ namespace {
 
 using dnnl::memory;
 
-void cap_isa() {
-  switch (current_isa()) {
-    case Isa::kAvx512:
-      return;
-    case Isa::kAvx2:
-      dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
-      return;
-    case Isa::kSse4:
-    case Isa::kScalar:  // the plainest that oneDNN has
-      dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
-      return;
+memory::dim dim(size_t value) {
+  return static_cast<memory::dim>(value);
+}
+
+memory::data_type packed_type(DType type) {
+  if (type == DType::kBF16) return memory::data_type::bf16;
+  return type == DType::kI8 ? memory::data_type::s8 : memory::data_type::f32;
+}
+
+memory::desc any_layout(const PackedMatrix::Shape& shape) {
+  return {{dim(shape.k), dim(shape.n)}, packed_type(shape.type), memory::format_tag::any};
+}
+
+// What all matrices of one shape share: the layout of the weights, and a kernel for each number of
+// rows, planned when it is first wanted.
+class MatmulKernels {
+ public:
+  explicit MatmulKernels(const PackedMatrix::Shape& shape)
+      : shape_(shape),
+        layout_(describe_matmul(shape, kTileRows, any_layout(shape)).weights_desc()) {}
+
+  const memory::desc& layout() const { return layout_; }
+  const MatmulKernel& of(size_t rows) {
+    const size_t index = rows / kTileStep - 1;
+    std::call_once(planned_[index], [&] {
+      kernels_[index] = std::make_unique<MatmulKernel>(shape_, rows, layout_);
+    });
+    return *kernels_[index];
   }
-}
 
-const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine = [] {
-    cap_isa();
-    return dnnl::engine(dnnl::engine::kind::cpu, 0);
-  }();
-  return engine;
-}
-
-// What a thread needs to call oneDNN: a stream, a scratchpad of ours, one OpenMP thread.
-struct ThreadContext {
-  dnnl::stream stream{cpu_engine()};
-  AlignedBuffer<uint8_t> scratchpad;
-  ThreadContext() { omp_set_num_threads(1); }
+ private:
+  static constexpr size_t kKernels = kTileRows / kTileStep;
+  PackedMatrix::Shape shape_;
+  memory::desc layout_;
+  std::array<std::unique_ptr<MatmulKernel>, kKernels> kernels_;
+  std::array<std::once_flag, kKernels> planned_;
 };
 
-ThreadContext& thread_context() {
-  thread_local ThreadContext context;
-  return context;
-}
-
-memory::desc row_major(size_t rows, size_t columns, size_t stride) {
-  const auto dim = [](size_t value) { return static_cast<memory::dim>(value); };
-  return {{dim(rows), dim(columns)}, memory::data_type::f32, memory::dims{dim(stride), 1}};
-}
-
-dnnl::matmul::primitive_desc describe(const PackedMatrix::Shape& shape, size_t rows,
-                                      const memory::desc& weights) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const memory::desc in = row_major(rows, shape.k, shape.in_stride);
-  const memory::desc out = row_major(rows, shape.n, shape.out_stride);
-  const memory::desc bias = row_major(1, shape.n, shape.n);
-  const dnnl::matmul::desc operation = shape.with_bias ? dnnl::matmul::desc(in, weights, bias, out)
-                                                       : dnnl::matmul::desc(in, weights, out);
-  return {operation, attributes, cpu_engine()};
+MatmulKernels& kernels_of(const PackedMatrix::Shape& shape) {
+  static std::mutex mutex;
+  static std::map<PackedMatrix::Shape, std::unique_ptr<MatmulKernels>> all;
+  const std::lock_guard lock(mutex);
+  auto& kernels = all[shape];
+  if (!kernels) kernels = std::make_unique<MatmulKernels>(shape);
+  return *kernels;
 }
 
 }  // namespace
 
-struct PackedMatrix::Kernel {
-  dnnl::matmul::primitive_desc description;
-  dnnl::matmul primitive;
-  size_t scratch_bytes;
-
-  Kernel(const Shape& shape, size_t rows, const memory::desc& weights)
-      : description(describe(shape, rows, weights)),
-        primitive(description),
-        scratch_bytes(description.scratchpad_desc().get_size()) {}
-};
-
 struct PackedMatrix::State {
   Shape shape;
-  memory::desc layout;
+  std::unique_ptr<PlainProduct> plain;  // where oneDNN has none of its own
+  MatmulKernels* kernels = nullptr;
   AlignedBuffer<uint8_t> weights;
-  // One for each number of rows, planned when it is first wanted.
-  static constexpr size_t kKernels = kTileRows / kTileStep;
-  std::array<std::unique_ptr<Kernel>, kKernels> kernels;
-  std::array<std::once_flag, kKernels> planned;
+  AlignedBuffer<float> bias;
+  memory packed, bias_memory;
 
-  explicit State(const Shape& s) : shape(s) {
-    const auto dim = [](size_t value) { return static_cast<memory::dim>(value); };
-    const memory::desc any({dim(s.k), dim(s.n)}, memory::data_type::f32, memory::format_tag::any);
-    layout = describe(s, kTileRows, any).weights_desc();
-    weights.resize(layout.get_size());
+  State(const Shape& s, const void* weight, size_t weight_stride, const float* b) : shape(s) {
+    M2_CHECK((b != nullptr) == s.with_bias && !(s.with_bias && s.type == DType::kI8));
+    if (b != nullptr) {
+      bias.resize(s.n);
+      std::copy_n(b, s.n, bias.data());
+    }
+    if (has_product(s.type)) {
+      pack(weight, weight_stride);
+    } else {
+      plain = std::make_unique<PlainProduct>(s, weight, weight_stride, bias.data());
+    }
   }
 
-  const Kernel& kernel(size_t rows) {
-    const size_t index = rows / kTileStep - 1;
-    std::call_once(planned[index],
-                   [&] { kernels[index] = std::make_unique<Kernel>(shape, rows, layout); });
-    return *kernels[index];
+  void pack(const void* weight, size_t weight_stride) {
+    kernels = &kernels_of(shape);
+    weights.resize(kernels->layout().get_size());
+    packed = memory(kernels->layout(), cpu_engine(), weights.data());
+    if (shape.with_bias) {
+      const memory::desc row({1, dim(shape.n)}, memory::data_type::f32, memory::format_tag::ab);
+      bias_memory = memory(row, cpu_engine(), bias.data());
+    }
+    // [n][k] with its own stride is the transpose of what oneDNN calls the weights, k × n.
+    const memory::desc plain_layout(
+        {dim(shape.k), dim(shape.n)},
+        shape.type == DType::kI8 ? memory::data_type::s8 : memory::data_type::f32,
+        memory::dims{1, dim(weight_stride)});
+    memory source(plain_layout, cpu_engine(), const_cast<void*>(weight));
+    dnnl::stream& stream = ThreadContext::mine().stream();
+    dnnl::reorder(source, packed).execute(stream, source, packed);
+    stream.wait();
   }
 };
 
-PackedMatrix::PackedMatrix(const Shape& shape, const float* weight, size_t weight_stride)
-    : state_(std::make_unique<State>(shape)) {
-  ThreadContext& context = thread_context();
-  // [n][k] with its own stride is the transpose of what oneDNN calls the weights, k × n.
-  const auto dim = [](size_t value) { return static_cast<memory::dim>(value); };
-  const memory::desc plain({dim(shape.k), dim(shape.n)}, memory::data_type::f32,
-                           memory::dims{1, dim(weight_stride)});
-  memory source(plain, cpu_engine(), const_cast<float*>(weight));
-  memory target(state_->layout, cpu_engine(), state_->weights.data());
-  dnnl::reorder(source, target).execute(context.stream, source, target);
-  context.stream.wait();
-}
-
+PackedMatrix::PackedMatrix(const Shape& shape, const void* weight, size_t weight_stride,
+                           const float* bias)
+    : state_(std::make_unique<State>(shape, weight, weight_stride, bias)) {}
 PackedMatrix::~PackedMatrix() = default;
 PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
-void PackedMatrix::multiply(size_t rows, const float* in, const float* bias, float* out) const {
+void PackedMatrix::multiply(size_t rows, const void* in, void* out) const {
   M2_CHECK(rows > 0 && rows <= kTileRows && rows % kTileStep == 0);
-  M2_CHECK((bias != nullptr) == state_->shape.with_bias);
-  ThreadContext& context = thread_context();
-  const Kernel& kernel = state_->kernel(rows);
-  if (context.scratchpad.size() < kernel.scratch_bytes) {
-    context.scratchpad.resize(kernel.scratch_bytes);
-  }
-  const auto view = [](const memory::desc& layout, const void* data) {
-    return memory(layout, cpu_engine(), const_cast<void*>(data));
-  };
-  std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, view(kernel.description.src_desc(), in)},
-      {DNNL_ARG_WEIGHTS, view(state_->layout, state_->weights.data())},
-      {DNNL_ARG_DST, view(kernel.description.dst_desc(), out)},
-      {DNNL_ARG_SCRATCHPAD, view(kernel.description.scratchpad_desc(), context.scratchpad.data())}};
-  if (bias != nullptr) {
-    arguments.emplace(DNNL_ARG_BIAS, view(kernel.description.bias_desc(), bias));
-  }
-  kernel.primitive.execute(context.stream, arguments);
+  const State& state = *state_;
+  if (state.plain) return state.plain->multiply(rows, in, out);
+  ThreadContext::mine().execute(state.kernels->of(rows), state.packed,
+                                state.shape.with_bias ? &state.bias_memory : nullptr, in, out);
 }
 
-double measure_gemm_rate(int threads, int repeats) {
+double measure_gemm_rate(DType type, int threads, int repeats) {
   constexpr size_t kRows = 2048, kInner = 768, kColumns = 2304;
   constexpr double kWork = 2.0 * kRows * kInner * kColumns;
-  ThreadContext& context = thread_context();
+  ThreadContext& context = ThreadContext::mine();
   omp_set_num_threads(threads);  // before the primitive is made: it is planned for that many
-  const PackedMatrix::Shape shape = {kInner, kColumns, kInner, kColumns, false};
-  const memory::desc any({kInner, kColumns}, memory::data_type::f32, memory::format_tag::any);
-  const auto description = describe(shape, kRows, any);
+  const PackedMatrix::Shape shape = {
+      has_product(type) ? type : DType::kF32, kInner, kColumns, kInner, kColumns, false};
+  const MatmulKernel kernel(shape, kRows, any_layout(shape));
+  const memory::desc layout = kernel.description.weights_desc();
   AlignedBuffer<float> in(kRows * kInner), out(kRows * kColumns);
-  AlignedBuffer<uint8_t> weights(description.weights_desc().get_size());
-  AlignedBuffer<uint8_t> scratch(description.scratchpad_desc().get_size());
-  std::fill(in.data(), in.data() + in.size(), 0.5f);
+  AlignedBuffer<uint8_t> weights(layout.get_size());
+  std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::fill(out.data(), out.data() + out.size(), 0.0f);
   std::fill(weights.data(), weights.data() + weights.size(), uint8_t{0});
-  const std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, memory(description.src_desc(), cpu_engine(), in.data())},
-      {DNNL_ARG_WEIGHTS, memory(description.weights_desc(), cpu_engine(), weights.data())},
-      {DNNL_ARG_DST, memory(description.dst_desc(), cpu_engine(), out.data())},
-      {DNNL_ARG_SCRATCHPAD, memory(description.scratchpad_desc(), cpu_engine(), scratch.data())}};
-  const dnnl::matmul primitive(description);
+  const memory packed(layout, cpu_engine(), weights.data());
   double best = 0;
   for (int i = 0; i < repeats + 1; ++i) {  // the first warms up
     const auto start = std::chrono::steady_clock::now();
-    primitive.execute(context.stream, arguments);
-    context.stream.wait();
+    context.execute(kernel, packed, nullptr, in.data(), out.data());
+    context.stream().wait();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (i > 0) best = std::max(best, kWork / seconds.count() / 1e9);
   }
