@@ -1,16 +1,15 @@
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstdio>
+#include <charconv>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
+#include "apps/m2/bench_report.h"
+#include "apps/m2/bench_run.h"
 #include "apps/m2/command.h"
-#include "cli/interrupt.h"
 #include "cli/output_file.h"
-#include "cli/progress.h"
 #include "core/error.h"
-#include "core/random.h"
 #include "core/text.h"
+#include "core/threads.h"
 #include "inference/estimate.h"
 #include "kernels/isa.h"
 #include "ops/gemm/matmul.h"
@@ -18,88 +17,257 @@
 namespace m2 {
 namespace {
 
+constexpr int64_t kDefaultLengths[] = {128, 512, 2048, 8192, 32768};
+
 struct BenchFlags {
   ModelFlags model;
-  std::vector<int64_t> lengths = {512, 2048};
+  std::vector<int> threads = {0};
+  std::vector<int64_t> lengths, batches = {1};
   int repeats = 5;
+  std::string pooling = "mean";
+  std::string documents;
+  int64_t cut = 0;
+  std::string json, svg;
+  std::vector<std::string> peers, peer_longest;
+  PeerOptions peer_options = {"", M2_BASELINES, "", 600};
+  double peer_seconds = 20;
 };
 
-TokenSequence random_sequence(const ModelConfig& config, int64_t length) {
-  Random random(1, "bench");
-  TokenSequence sequence;
-  for (int64_t i = 0; i < length; ++i) {
-    sequence.ids.push_back(
-        static_cast<int32_t>(random.bits() % static_cast<uint64_t>(config.vocab_size)));
+std::vector<BenchModel> load_models(const BenchFlags& flags) {
+  BenchModel loaded;
+  loaded.base_bytes = resident_memory();
+  loaded.model = load_model(flags.model.files());
+  loaded.dtype = "fp32";
+  loaded.bytes = resident_memory() - loaded.base_bytes;
+  return {std::move(loaded)};
+}
+
+// Those asked for; else the usual ones that the model takes, or its longest. None where documents
+// alone are asked for.
+std::vector<int64_t> lengths_of(const BenchFlags& flags, int64_t longest) {
+  std::vector<int64_t> lengths = flags.lengths;
+  if (lengths.empty() && flags.documents.empty()) {
+    std::copy_if(std::begin(kDefaultLengths), std::end(kDefaultLengths),
+                 std::back_inserter(lengths), [&](int64_t length) { return length <= longest; });
+    if (lengths.empty()) lengths.push_back(longest);
   }
-  sequence.types.assign(sequence.ids.size(), 0);
-  sequence.mask.assign(sequence.ids.size(), 1);
-  return sequence;
+  for (const int64_t length : lengths) {
+    if (length > longest) {
+      throw usage_error(concat("--lengths ", length, ": the model takes ", longest, " tokens"));
+    }
+  }
+  return lengths;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+std::vector<BenchWork> work_of(const BenchFlags& flags, const Model& model) {
+  const int64_t longest = model.config.max_length();
+  std::vector<BenchWork> work;
+  for (const int64_t length : lengths_of(flags, longest)) {
+    for (const int64_t batch : flags.batches) {
+      work.push_back(random_work(model.config, length, batch));
+    }
+  }
+  if (!flags.documents.empty()) {
+    const int64_t most = flags.cut > 0 ? std::min(flags.cut, longest) : longest;
+    work.push_back(document_work(flags.documents, flags.model.tokenizer, model, most));
+  }
+  return work;
 }
 
-double seconds_of_one(Session& session, std::span<const TokenSequence> sequences) {
-  const auto start = std::chrono::steady_clock::now();
-  session.compute(
-      sequences, {Pooling::kMean, false}, [](const SequenceVectors&) {},
-      [](const Session::Done&) { return !interrupted(); });
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+// "NAME=LENGTH" of --peer-max-length.
+std::map<std::string, int64_t> longest_of_peers(const BenchFlags& flags) {
+  std::map<std::string, int64_t> longest;
+  for (const std::string& entry : flags.peer_longest) {
+    const size_t equals = entry.find('=');
+    int64_t length = 0;
+    const char* begin = entry.data() + std::min(entry.size(), equals + 1);
+    const char* end = entry.data() + entry.size();
+    const auto [rest, problem] = std::from_chars(begin, end, length);
+    if (equals == entry.npos || problem != std::errc() || rest != end || length < 1) {
+      throw usage_error(concat("--peer-max-length ", printable(entry),
+                               ": is no NAME=LENGTH, as in bert-pytorch-fp32=2048"));
+    }
+    longest[entry.substr(0, equals)] = length;
+  }
+  return longest;
+}
+
+std::vector<std::string> peers_of(const BenchFlags& flags) {
+  std::vector<std::string> peers;
+  for (const std::string& name : flags.peers) {
+    const std::vector<std::string> meant =
+        name == "all" ? known_peers() : std::vector<std::string>{name};
+    for (const std::string& peer : meant) {
+      if (std::find(peers.begin(), peers.end(), peer) == peers.end()) peers.push_back(peer);
+    }
+  }
+  return peers;
+}
+
+BenchPlan plan_of(const BenchFlags& flags) {
+  BenchPlan plan;
+  plan.peer_longest = longest_of_peers(flags);
+  plan.peers = peers_of(flags);
+  plan.filter_cache_bytes = parse_bytes(flags.model.filter_cache_bytes);
+  for (const int threads : flags.threads) {
+    plan.threads.push_back(threads > 0 ? threads : physical_cores());
+  }
+  plan.models = load_models(flags);
+  plan.work = work_of(flags, *plan.models[0].model);
+  plan.request = {*parse_pooling(flags.pooling), false};
+  plan.repeats = flags.repeats;
+  plan.peer_options = flags.peer_options;
+  plan.peer_options.model = plan.models[0].model->folder;
+  plan.peer_seconds = flags.peer_seconds;
+  return plan;
+}
+
+BenchSetting setting_of(const BenchFlags& flags, const BenchPlan& plan) {
+  const ModelConfig& config = plan.models[0].model->config;
+  BenchSetting setting;
+  setting.model = flags.model.model_id;
+  setting.family = family_name(config.family);
+  setting.longest_text = config.max_length();
+  setting.dense_flops_per_token = dense_flops_per_token(config);
+  setting.isa = isa_name(current_isa());
+  setting.gemm_library = gemm_library_version();
+  setting.pooling = flags.pooling;
+  if (config.family == Family::kM2Bert) {
+    setting.filter_cache_bytes = static_cast<int64_t>(plan.filter_cache_bytes);
+  }
+  setting.repeats = flags.repeats;
+  setting.peer_seconds = flags.peer_seconds;
+  setting.documents = flags.documents;
+  return setting;
+}
+
+// A file that was asked for, or null; a wrong path is told before hours of timing.
+std::unique_ptr<OutputFile> open_file(const std::string& path) {
+  if (path.empty()) return nullptr;
+  return std::make_unique<OutputFile>(path, OutputFile::OnFailure::kRemove);
+}
+
+void finish(const std::unique_ptr<OutputFile>& file, const std::string& text) {
+  file->stream() << text;
+  file->commit();
 }
 
 void bench(const BenchFlags& flags) {
-  const auto model = load_model(flags.model.files());
-  Session session(model, flags.model.session());
+  const auto json = open_file(flags.json), svg = open_file(flags.svg);
   OutputFile output("", OutputFile::OnFailure::kRemove);
-  const auto print = [&](const char* format, auto... values) {
-    std::array<char, 256> line{};
-    std::snprintf(line.data(), line.size(), format, values...);
-    output.stream() << line.data();
+  const auto print = [&](const std::string& text) {
+    output.stream() << text;
     output.flush();
   };
-  print("fp32, %d threads, %s, filter cache %s; one sequence, mean pooling, median of %d\n",
-        session.threads(), isa_name(current_isa()), flags.model.filter_cache_bytes.c_str(),
-        flags.repeats);
-  print("%8s %10s %10s %12s %10s %12s\n", "length", "seconds", "tokens/s", "GEMM GFLOP/s",
-        "roofline", "peak memory");
-  for (const int64_t length : flags.lengths) {
-    const std::vector<TokenSequence> sequences = {random_sequence(model->config, length)};
-    seconds_of_one(session, sequences);  // makes spectra, touches memory
-    std::vector<double> seconds, rates;
-    for (int i = 0; i < flags.repeats; ++i) {
-      rates.push_back(measure_gemm_rate(session.threads(), 5));
-      seconds.push_back(seconds_of_one(session, sequences));
-    }
-    const double best_rate = *std::max_element(rates.begin(), rates.end());
-    const double time = median(seconds);
-    const double flops = dense_flops_per_token(model->config) * static_cast<double>(length);
-    print("%8lld %10.3f %10.0f %12.0f %10.3f %12s\n", static_cast<long long>(length), time,
-          static_cast<double>(length) / time, best_rate, flops / time / 1e9 / best_rate,
-          bytes_text(static_cast<uint64_t>(peak_memory())).c_str());
-  }
+  const BenchPlan plan = plan_of(flags);
+  const BenchSetting setting = setting_of(flags, plan);
+  print(table_head(setting, shapes_of(plan)));
+  int threads = 0;
+  const BenchResult result = run_bench(plan, [&](const BenchResult& so_far, const BenchCell& cell) {
+    const int now = so_far.series[cell.series].threads;
+    if (now != threads) print(table_columns(now));
+    threads = now;
+    print(table_row(so_far, cell));
+  });
+  print(table_summary(result));
+  if (json) finish(json, json_report(setting, result).dump(2) + "\n");
+  if (svg) finish(svg, svg_report(setting, result));
+}
+
+void add_work(CLI::App& command, BenchFlags& flags) {
+  const CLI::Range positive(int64_t{1}, int64_t{1} << 30);
+  command
+      .add_option("--lengths", flags.lengths,
+                  "Tokens of the texts to time, of random ids; 128,512,2048,8192,32768 by default, "
+                  "as far as the model goes")
+      ->delimiter(',')
+      ->check(positive);
+  command.add_option("--batch", flags.batches, "Texts of that length computed together")
+      ->delimiter(',')
+      ->check(positive)
+      ->capture_default_str();
+  command.add_option("--documents", flags.documents,
+                     "Also time the texts of this file in one call, lines or JSON lines with "
+                     "\"text\"; without --lengths them alone");
+  command
+      .add_option("--cut", flags.cut, "Cut documents behind so many tokens, not at the model's end")
+      ->check(CLI::Range(int64_t{3}, int64_t{1} << 30));
+  command
+      .add_option("--pooling", flags.pooling,
+                  "mean; cls, whose last layer computes token 0 alone; or pooler, the model's head")
+      ->check(CLI::IsMember({"mean", "cls", "pooler"}))
+      ->capture_default_str();
+  command.add_option("--repeats", flags.repeats, "Timings of each, after one to warm up")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+}
+
+void add_settings(CLI::App& command, BenchFlags& flags) {
+  command
+      .add_option("--threads", flags.threads,
+                  "Numbers of threads to time one after the other; 0 is one a physical core")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command
+      .add_option("--filter-cache-bytes", flags.model.filter_cache_bytes,
+                  "Memory for filter spectra kept from run to run, of each dtype")
+      ->envname("M2_FILTER_CACHE_BYTES")
+      ->capture_default_str();
+  command.add_option("--json", flags.json, "File for the figures; docs/benchmarks.md describes it");
+  command.add_option("--svg", flags.svg, "File for a chart of tokens a second against length");
+}
+
+void add_peers(CLI::App& command, BenchFlags& flags) {
+  command
+      .add_option(
+          "--against", flags.peers,
+          "Other programs to time in turn with this one, or all: " + join(known_peers(), ", "))
+      ->delimiter(',');
+  command.add_option("--python", flags.peer_options.python,
+                     "Python of the peers; .venv/bin/python beside the baselines by default, else "
+                     "python3");
+  command.add_option("--baselines", flags.peer_options.baselines, "Folder of the peers' peer.py")
+      ->capture_default_str();
+  command
+      .add_option("--peer-max-length", flags.peer_longest,
+                  "NAME=LENGTH: a peer is not asked for longer texts")
+      ->delimiter(',');
+  command
+      .add_option("--peer-seconds", flags.peer_seconds,
+                  "A peer's timings of a length end after so many seconds, one at least")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--peer-patience", flags.peer_options.patience,
+                  "Seconds that a peer may take to start, and for an answer")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("bench", "Time the forward pass on random ids");
+  CLI::App* command = app.add_subcommand("bench", "Time the forward pass, alone or against others");
   const auto flags = std::make_shared<BenchFlags>();
   flags->model.add_model(*command);
-  flags->model.add_compute(*command);
-  command->add_option("--lengths", flags->lengths, "Tokens of the sequences to time")
-      ->delimiter(',')
-      ->capture_default_str();
-  command->add_option("--repeats", flags->repeats, "Timings of each, after one to warm up")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  flags->model.add_tokenizer(*command);
+  command->get_option("--model-id")->required(false);  // by its own sub-commands
+  add_work(*command, *flags);
+  add_settings(*command, *flags);
+  add_peers(*command, *flags);
   command->footer(
       "roofline is the model's dense work divided by the time and by oneDNN's best rate on a\n"
-      "2048×2304×768 product, measured between the timings.\n\n"
-      "Example:\n"
-      "  m2 bench --model-id my-model --lengths 512,2048");
-  command->callback([flags] { bench(*flags); });
+      "2048x2304x768 product (GFLOP/s), measured between the timings; first is the first run,\n"
+      "which makes the filters' spectra.\n\n"
+      "Examples:\n"
+      "  m2 bench --model-id my-model --lengths 512,2048\n"
+      "  m2 bench --model-id my-model --against all --json speed.json --svg speed.svg");
+  command->callback([command, flags] {
+    if (!command->get_subcommands().empty()) return;
+    if (flags->model.model_id.empty()) throw CLI::RequiredError("--model-id");
+    bench(*flags);
+  });
 }
 
 }  // namespace m2

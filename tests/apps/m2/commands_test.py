@@ -156,16 +156,6 @@ def test_init_refuses_a_bad_config(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# bench
-
-
-def test_bench(model):
-    lines = succeed("bench", "--model-id", model, "--lengths", "16,100", "--repeats", 1).decode().splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["16", "100"]
-    refuse_length = run("bench", "--model-id", model, "--lengths", MAX_LENGTH + 1, "--repeats", 1)
-    assert refuse_length.returncode == USAGE
-
-
 # The program
 
 
