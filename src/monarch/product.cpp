@@ -9,20 +9,22 @@ namespace {
 
 // A block whose fibres are strided is gathered first where each number is used this often.
 constexpr size_t kRowsWorthGathering = 8;
-// A task is large enough to hide what handing it out costs, and a few blocks are cut by rows.
-constexpr size_t kWeightsPerTask = 8192;
+// A task is large enough to hide what handing it out costs: some microseconds.
+constexpr size_t kProductsPerTask = size_t{1} << 18;
 constexpr size_t kRowsPerTask = 64;
 
-// How a factor's work is cut: a task is some whole blocks, or some rows of one block.
+// How a factor's work is cut: a task is some whole blocks or, of few and large ones, some rows of a
+// block.
 struct Tasks {
   size_t blocks = 1;
   size_t row_pieces = 1;
 
-  Tasks(const FactorShape& shape, int workers) {
-    if (shape.blocks() < 8 * static_cast<size_t>(workers)) {
+  Tasks(const FactorShape& shape, size_t columns, int workers) {
+    const size_t products = std::max<size_t>(1, shape.in * shape.out * columns);
+    if (products > kProductsPerTask && shape.blocks() < 8 * static_cast<size_t>(workers)) {
       row_pieces = (shape.out + kRowsPerTask - 1) / kRowsPerTask;
     } else {
-      blocks = std::max<size_t>(1, kWeightsPerTask / std::max<size_t>(1, shape.in * shape.out));
+      blocks = std::max<size_t>(1, kProductsPerTask / products);
     }
   }
   size_t count(const FactorShape& shape) const {
@@ -65,7 +67,7 @@ struct FactorProduct {
 
   void run(Executor& executor, std::vector<AlignedBuffer<T>>& gathered) const {
     const FactorShape& shape = factor.shape;
-    const Tasks tasks(shape, executor.workers());
+    const Tasks tasks(shape, columns, executor.workers());
     executor.parallel_for(tasks.count(shape), [&](size_t task, int worker) {
       const size_t piece = task % tasks.row_pieces, first = task / tasks.row_pieces * tasks.blocks;
       const size_t last = std::min(first + tasks.blocks, shape.blocks());
