@@ -50,8 +50,8 @@ bench: build bench-venv  ## the program against its peers, on a model of random 
 	build/release/m2 bench --model-id build/bench-model --lengths 512,2048,8192 --against all
 
 bench-kernels: test-packages  ## each kernel by itself, and the long convolution against FFTW
-	@tools/build.sh bench m2_kernel_benches
-	@for program in build/bench/bench/kernels/*_bench; do echo; "$$program" || exit 1; done
+	@tools/build.sh benchmarks m2_kernel_benches
+	@for program in build/benchmarks/bench/kernels/*_bench; do echo; "$$program" || exit 1; done
 
 check-bits: build  ## one hash from eight ways to embed the same texts, for each instruction set and contract
 	@command -v python3 >/dev/null || tools/install_packages.sh tests

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -42,15 +43,18 @@ SWITCHES = {
 
 
 def make_model(folder, switches):
-    """A small model whose long filters count: at the published initialisation they are nearly zero."""
+    """A small model in which everything counts: `m2 init` makes biases 0, norms 1, long filters nearly 0."""
     model = folder / "model"
     path = folder / "config.json"
     path.write_text(json.dumps(m2_program.CONFIG | switches))
     succeed("init", "--config", path, "--length", LONGEST, "--vocab", m2_program.VOCABULARY, model)
     weights = safetensors.numpy.load_file(model / "model.safetensors")
-    for name in weights:
+    random = numpy.random.default_rng(2)
+    for name, values in weights.items():
         if "implicit_filter" in name and name.endswith(".weight"):
-            weights[name] *= 5
+            values *= 5
+        elif values.ndim == 1:
+            values += 0.1 * random.standard_normal(values.shape, numpy.float32)
     safetensors.numpy.save_file(weights, model / "model.safetensors", {"format": "pt"})
     return model
 
@@ -218,6 +222,40 @@ def test_a_bad_request_is_answered_and_the_next_one_heard(m2_model):
     for answer, says in zip(answers, bad.values()):
         assert set(answer) == {"error"} and says in answer["error"] and "\n" not in answer["error"]
     assert len(answers) == len(bad) + 1 and "seconds" in answers[-1]
+
+
+# A peer that talks, counts its passes, and fails on texts of 13 tokens.
+TALKER = """
+import os
+class Talker:
+    title, dtype, family, vocabulary, max_length, passes = "a talker", "fp32", "none", 5, 99, 0
+    def vectors(self, ids):
+        self.passes += 1
+        print("talk")
+        os.system(f"echo pass {self.passes} of {ids.shape[0]} x {ids.shape[1]}")
+        if ids.shape[1] == 13:
+            raise RuntimeError("13 is" + chr(10) + "too many")
+def make(variant, threads, config, folder):
+    return Talker()
+"""
+RUN_TALKER = "import sys, peer; peer.PEERS['talker'] = ('talker', ''); sys.exit(peer.main())"
+
+
+def test_libraries_talk_elsewhere_a_failed_pass_is_answered_and_a_new_shape_warmed_up(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "talker.py").write_text(TALKER)
+    requests = "".join(f'{{"length": {length}, "batch": 1}}\n' for length in (7, 7, 13, 8))
+    environment = os.environ | {"PYTHONPATH": f"{BASELINES}:{tmp_path}"}
+    done = subprocess.run([sys.executable, "-c", RUN_TALKER, "talker", "--model", tmp_path], input=requests,
+                          env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert ["seconds" in line for line in lines] == [False, True, True, False, True]
+    assert lines[3] == {"error": "RuntimeError: 13 is too many"}
+    said = [line for line in done.stderr.splitlines() if line.startswith("pass")]
+    assert said == ["pass 1 of 1 x 7", "pass 2 of 1 x 7", "pass 3 of 1 x 7", "pass 4 of 1 x 13",
+                    "pass 5 of 1 x 8", "pass 6 of 1 x 8"]
+    assert done.stderr.count("talk") == 6
 
 
 def refuse(name, model, *words, says):
