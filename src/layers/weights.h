@@ -49,6 +49,8 @@ class Weights {
 
   const ModelConfig& config() const { return config_; }
   DType products() const { return products_; }
+  // The same where int8 would cost too much: bf16 then.
+  DType sensitive_products() const { return products_ == DType::kI8 ? DType::kBF16 : products_; }
   bool has(const std::string& parameter) const;
 
   // The parameter's values. Throws Error(kInput) that names a weight which holds a NaN or an

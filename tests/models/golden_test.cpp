@@ -226,13 +226,14 @@ TEST_P(FilterGoldenTest, FilterTapsAreWithinTheBound) {
       kBound);
 }
 
-// What bf16 and int8 products may cost a pooled vector in relative L2, and what they cost at least
-// where they are used at all.
+// What bf16 and int8 products may cost a pooled vector in relative L2 (the promise for int8 is
+// 6e-2, the sensitive product in bf16 keeps it within 4e-2), and what they cost at least where they
+// are used at all.
 struct NumberType {
   DType type;
   double bound, least;
 };
-constexpr NumberType kNumberTypes[] = {{DType::kBF16, 2e-2, 1e-4}, {DType::kI8, 6e-2, 1e-3}};
+constexpr NumberType kNumberTypes[] = {{DType::kBF16, 2e-2, 1e-4}, {DType::kI8, 4e-2, 1e-3}};
 
 TEST_P(GoldenTest, OtherNumberTypesAreWithinTheirBounds) {
   for (const bool emulated : {true, false}) {

@@ -36,6 +36,22 @@ TEST(RowTiles, ATilesSizeFollowsFromItsTextAlone) {
   EXPECT_EQ(tile_rows(alone, 0), tile_rows(together, 1));
 }
 
+TEST(RowTiles, GroupsHoldEachTileOnceAndKeepEveryWorkerBusy) {
+  const std::array<size_t, 3> lengths = {5, 300, 4000};
+  const RowTiles rows(lengths);
+  for (const size_t workers : {1u, 2u, 7u, 40u, 100u}) {
+    const auto groups = rows.groups(workers);
+    const Tile* next = rows.tiles().data();
+    for (const std::span<const Tile> group : groups) {
+      EXPECT_EQ(group.data(), next);
+      EXPECT_LE(group.size(), kGroupTiles);
+      next += group.size();
+    }
+    EXPECT_EQ(next, rows.tiles().data() + rows.tiles().size());
+    EXPECT_GE(groups.size(), std::min(workers, rows.tiles().size() / 2));
+  }
+}
+
 TEST(Activations, ScatterAndGatherAreInverse) {
   const std::array<size_t, 2> lengths = {20, 5};
   const RowTiles rows(lengths);
