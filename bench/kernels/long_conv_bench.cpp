@@ -2,12 +2,13 @@
 // precision, FFTW_MEASURE) on the same transform size N and texts of N/2 rows.
 //
 //   long_conv         the kernel, whole: short filter, gates, transforms, product with the spectra
-//   fftw/convolution  FFTW's transforms and the product with the spectra; no short filter, no gates
-//   fftw/transforms   FFTW's transforms alone, always in the same buffers
+//   fftw/convolution  two real transforms, product with the spectra and two real inverses a
+//   channel:
+//                     the way that suits FFTW best; no short filter, no gates
+//   fftw/transforms   the transforms that the kernel does, alone and always in the same buffers: a
+//                     pair of real signals forward, one complex inverse a channel
 //
-// FFTW transforms, a channel: both signals forward as real ones, and one complex inverse whose real
-// part is the first convolution, whose imaginary part the second. Its signals lie channel by
-// channel, which suits it best; its padding is zero once and for all.
+// FFTW's signals lie channel by channel, which suits it; their padding is zero once and for all.
 #include "kernels/long_conv.h"
 
 #include <fftw3.h>
@@ -75,21 +76,14 @@ struct FreePlan {
 };
 using FftwPlan = std::unique_ptr<std::remove_pointer_t<fftwf_plan>, FreePlan>;
 
-// z[k] = a[k]·f[k] + i·b[k]·g[k] over the whole circle, from the half spectra of real signals a, b
-// and filters f, g. Numbers are pairs (re, im).
-[[gnu::target_clones("avx2", "default")]] void combine(size_t points, const float* a,
-                                                       const float* f, const float* b,
-                                                       const float* g, float* z) {
-  for (size_t k = 0; k <= points / 2; ++k) {
-    const float p = a[2 * k] * f[2 * k] - a[2 * k + 1] * f[2 * k + 1];
-    const float q = a[2 * k] * f[2 * k + 1] + a[2 * k + 1] * f[2 * k];
-    const float r = b[2 * k] * g[2 * k] - b[2 * k + 1] * g[2 * k + 1];
-    const float s = b[2 * k] * g[2 * k + 1] + b[2 * k + 1] * g[2 * k];
-    const size_t mirror = (points - k) % points;
-    z[2 * mirror] = p + s;
-    z[2 * mirror + 1] = r - q;
-    z[2 * k] = p - s;
-    z[2 * k + 1] = q + r;
+// spectrum *= filter, both pairs (re, im). Not std::complex: its product asks for infinities.
+[[gnu::target_clones("avx2", "default")]] void multiply(size_t bins, float* __restrict spectrum,
+                                                        const float* __restrict filter) {
+  for (size_t k = 0; k < 2 * bins; k += 2) {
+    const float re = spectrum[k] * filter[k] - spectrum[k + 1] * filter[k + 1];
+    const float im = spectrum[k] * filter[k + 1] + spectrum[k + 1] * filter[k];
+    spectrum[k] = re;
+    spectrum[k + 1] = im;
   }
 }
 
@@ -97,66 +91,66 @@ class Fftw {
  public:
   explicit Fftw(const Signals& signals)
       : points_(signals.points),
+        length_(signals.length),
         spectrum_floats_(round_up(points_ + 2, kC)),
-        first_(points_),
-        second_(points_),
-        first_spectrum_(spectrum_floats_),
-        second_spectrum_(spectrum_floats_),
-        product_(2 * points_),
-        result_(2 * points_) {
+        real_(points_),
+        spectrum_(spectrum_floats_),
+        complex_in_(random_buffer(2 * points_, 5)),
+        complex_out_(2 * points_) {
     const int n = static_cast<int>(points_);
-    forward_.reset(fftwf_plan_dft_r2c_1d(n, first_.data(), complex(first_spectrum_), FFTW_MEASURE));
-    inverse_.reset(
-        fftwf_plan_dft_1d(n, complex(product_), complex(result_), FFTW_BACKWARD, FFTW_MEASURE));
-    set_filters(signals);
-    std::fill(first_.data(), first_.data() + points_, 0.0f);
-    std::fill(second_.data(), second_.data() + points_, 0.0f);
-    v_ = channel_rows(signals.v, signals.length);
-    u_ = channel_rows(signals.u, signals.length);
-    out_.resize(signals.length * kC);
+    // Planning writes to the buffers it is given.
+    AlignedBuffer<float> other(2 * points_);
+    forward_.reset(fftwf_plan_dft_r2c_1d(n, real_.data(), pairs(spectrum_.data()), FFTW_MEASURE));
+    real_inverse_.reset(
+        fftwf_plan_dft_c2r_1d(n, pairs(spectrum_.data()), other.data(), FFTW_MEASURE));
+    complex_inverse_.reset(fftwf_plan_dft_1d(n, pairs(other.data()), pairs(complex_out_.data()),
+                                             FFTW_BACKWARD, FFTW_MEASURE));
+    for (const auto& [rows, kernel] :
+         {std::pair(&signals.v, &signals.kernel1), std::pair(&signals.u, &signals.kernel2)}) {
+      signals_.push_back(channel_rows(*rows, length_));
+      filters_.push_back(spectra(*kernel));
+    }
+    std::fill(real_.data() + length_, real_.data() + points_, 0.0f);
+    inverted_.resize(points_);
+    out_.resize(length_ * kC);
   }
 
   void run_transforms() {
     for (size_t channel = 0; channel < kC; ++channel) {
-      forward(first_, first_spectrum_.data());
-      forward(second_, second_spectrum_.data());
-      fftwf_execute(inverse_.get());
+      for (size_t signal = 0; signal < 2; ++signal) forward(spectrum_.data());
+      fftwf_execute_dft(complex_inverse_.get(), pairs(complex_in_.data()),
+                        pairs(complex_out_.data()));
     }
   }
 
   void run_convolution() {
-    const size_t length = points_ / 2;
     for (size_t channel = 0; channel < kC; ++channel) {
-      std::copy_n(v_.data() + channel * length, length, first_.data());
-      std::copy_n(u_.data() + channel * length, length, second_.data());
-      forward(first_, first_spectrum_.data());
-      forward(second_, second_spectrum_.data());
-      const size_t filter = channel * spectrum_floats_;
-      combine(points_, first_spectrum_.data(), filters1_.data() + filter, second_spectrum_.data(),
-              filters2_.data() + filter, product_.data());
-      fftwf_execute(inverse_.get());
-      for (size_t t = 0; t < length; ++t) {
-        out_[channel * length + t] = result_[2 * t] + result_[2 * t + 1];
+      float* out = out_.data() + channel * length_;
+      for (size_t signal = 0; signal < 2; ++signal) {
+        std::copy_n(signals_[signal].data() + channel * length_, length_, real_.data());
+        forward(spectrum_.data());
+        multiply(points_ / 2 + 1, spectrum_.data(),
+                 filters_[signal].data() + channel * spectrum_floats_);
+        fftwf_execute_dft_c2r(real_inverse_.get(), pairs(spectrum_.data()), inverted_.data());
+        for (size_t t = 0; t < length_; ++t) {
+          out[t] = signal == 0 ? inverted_[t] : out[t] + inverted_[t];
+        }
       }
     }
   }
 
   // [length][16], as the kernel lays them.
   AlignedBuffer<float> out() const {
-    const size_t length = points_ / 2;
     AlignedBuffer<float> rows(out_.size());
-    for (size_t i = 0; i < rows.size(); ++i) rows[i] = out_[i % kC * length + i / kC];
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] = out_[i % kC * length_ + i / kC];
     return rows;
   }
 
  private:
-  static fftwf_complex* complex(AlignedBuffer<float>& buffer) {
-    return reinterpret_cast<fftwf_complex*>(buffer.data());
-  }
+  static fftwf_complex* pairs(float* values) { return reinterpret_cast<fftwf_complex*>(values); }
 
-  void forward(AlignedBuffer<float>& signal, float* spectrum) {
-    fftwf_execute_dft_r2c(forward_.get(), signal.data(),
-                          reinterpret_cast<fftwf_complex*>(spectrum));
+  void forward(float* spectrum) {
+    fftwf_execute_dft_r2c(forward_.get(), real_.data(), pairs(spectrum));
   }
 
   // [16][rows] from [rows][16].
@@ -166,25 +160,22 @@ class Fftw {
     return out;
   }
 
-  // Spectra of the kernels, divided by N as FFTW's inverse is not.
-  void set_filters(const Signals& signals) {
-    for (auto [kernel, filters] :
-         {std::pair(&signals.kernel1, &filters1_), std::pair(&signals.kernel2, &filters2_)}) {
-      const AlignedBuffer<float> channels = channel_rows(*kernel, points_);
-      filters->resize(kC * spectrum_floats_);
-      for (size_t channel = 0; channel < kC; ++channel) {
-        for (size_t i = 0; i < points_; ++i) {
-          first_[i] = channels[channel * points_ + i] / static_cast<float>(points_);
-        }
-        forward(first_, filters->data() + channel * spectrum_floats_);
+  // Of each channel's kernel, divided by N as FFTW's inverse is not.
+  AlignedBuffer<float> spectra(const AlignedBuffer<float>& kernel) {
+    AlignedBuffer<float> out(kC * spectrum_floats_);
+    for (size_t channel = 0; channel < kC; ++channel) {
+      for (size_t i = 0; i < points_; ++i) {
+        real_[i] = kernel[i * kC + channel] / static_cast<float>(points_);
       }
+      forward(out.data() + channel * spectrum_floats_);
     }
+    return out;
   }
 
-  size_t points_, spectrum_floats_;
-  AlignedBuffer<float> first_, second_, first_spectrum_, second_spectrum_, product_, result_;
-  AlignedBuffer<float> v_, u_, out_, filters1_, filters2_;
-  FftwPlan forward_, inverse_;
+  size_t points_, length_, spectrum_floats_;
+  AlignedBuffer<float> real_, spectrum_, complex_in_, complex_out_, inverted_, out_;
+  std::vector<AlignedBuffer<float>> signals_, filters_;  // of v and of u
+  FftwPlan forward_, real_inverse_, complex_inverse_;
 };
 
 // Against direct sums in double, at the smallest size; those at larger sizes are held to FFTW.
