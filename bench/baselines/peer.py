@@ -111,7 +111,8 @@ def main():
     parser.add_argument("name", metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--model", required=True, metavar="MODEL_FOLDER",
                         help="a folder made by m2 init; BERT takes its sizes of vocabulary and text")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
+                        help="of the library; as many as there are processors by default")
     arguments = parser.parse_args()
     output = take_standard_output()
 
