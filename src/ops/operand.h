@@ -1,6 +1,7 @@
 // A row tile as the products of one Linear read it: fp32 as it is, rounded to bf16, or quantised.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -8,6 +9,9 @@
 #include "core/dtype.h"
 
 namespace m2 {
+
+// What a model's large products can be computed in.
+inline constexpr std::array<DType, 3> kProductTypes = {DType::kF32, DType::kBF16, DType::kI8};
 
 struct Operand {
   const void* rows = nullptr;     // first element of row 0

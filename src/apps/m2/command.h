@@ -28,13 +28,14 @@ void add_doctor(CLI::App& app);
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its
 // name in capitals (M2_MODEL_ID).
 struct ModelFlags {
-  std::string model_id, config, tokenizer, padding;
+  std::string model_id, config, tokenizer, padding, dtype;
   int threads = 0;
   std::string filter_cache_bytes = "1GiB";
 
   void add_model(CLI::App& command);
   void add_tokenizer(CLI::App& command);
   void add_compute(CLI::App& command);
+  void add_dtype(CLI::App& command);
 
   ModelFiles files() const;
   SessionOptions session() const;
@@ -43,6 +44,8 @@ struct ModelFlags {
 // "fp32", "1 GiB", "500MB", "0": powers of 1000, or of 1024 with an i. Error(kUsage) otherwise.
 size_t parse_bytes(const std::string& text);
 
+// Of --dtype; empty or unknown gives none.
+std::optional<DType> parse_product_type(const std::string& text);
 std::optional<Padding> parse_padding(const std::string& text);
 std::optional<Pooling> parse_pooling(const std::string& text);
 

@@ -359,6 +359,7 @@ void add_embed(CLI::App& app) {
   add_texts(*command, *flags);
   add_outputs(*command, *flags);
   flags->model.add_compute(*command);
+  flags->model.add_dtype(*command);
   command->footer(
       "A jsonl line has index, id (where the input has one), tokens, truncated and embedding; a "
       "cut\n"

@@ -67,6 +67,7 @@ void add_fill_mask(CLI::App& app) {
   flags->model.add_model(*command);
   flags->model.add_tokenizer(*command);
   flags->model.add_compute(*command);
+  flags->model.add_dtype(*command);
   command->add_option("--top", flags->top, "Words for each mask")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

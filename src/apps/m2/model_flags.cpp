@@ -48,8 +48,21 @@ void ModelFlags::add_compute(CLI::App& command) {
       ->capture_default_str();
 }
 
+void ModelFlags::add_dtype(CLI::App& command) {
+  std::vector<std::string> names;
+  for (const DType type : kProductTypes) names.emplace_back(dtype_name(type));
+  command
+      .add_option("--dtype", dtype,
+                  "Number type of the large products: " + join(names, ", ") +
+                      "; left out, int8 where the weights are stored so, else fp32")
+      ->check(CLI::IsMember(names))
+      ->envname("M2_DTYPE");
+}
+
 ModelFiles ModelFlags::files() const {
-  return {model_id, config, parse_padding(padding)};
+  ModelFiles files = {model_id, config, parse_padding(padding)};
+  files.dtype = parse_product_type(dtype);
+  return files;
 }
 
 SessionOptions ModelFlags::session() const {
@@ -77,6 +90,13 @@ size_t parse_bytes(const std::string& text) {
     }
   }
   throw usage_error(concat("\"", printable(text), "\" is no size in bytes; write 500MB or 1GiB"));
+}
+
+std::optional<DType> parse_product_type(const std::string& text) {
+  for (const DType type : kProductTypes) {
+    if (text == dtype_name(type)) return type;
+  }
+  return std::nullopt;
 }
 
 std::optional<Padding> parse_padding(const std::string& text) {
