@@ -69,7 +69,7 @@ class DenseProduct final : public TimedProduct {
       shape.k = points;
       shape.n = std::min(width_, points - first);
       shape.in_stride = shape.out_stride = points;
-      slices_.emplace_back(shape, weight.data(), points);
+      slices_.emplace_back(shape, weight.data(), points, nullptr);
     }
   }
 
@@ -78,7 +78,7 @@ class DenseProduct final : public TimedProduct {
     executor.parallel_for(slices_.size() * tiles, [&](size_t task, int) {
       const size_t slice = task / tiles, row = task % tiles * kTileRows;
       slices_[slice].multiply(std::min(kTileRows, vectors_ - row), in_.data() + row * points_,
-                              nullptr, out_.data() + row * points_ + slice * width_);
+                              out_.data() + row * points_ + slice * width_);
     });
   }
 
