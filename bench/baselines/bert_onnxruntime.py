@@ -6,6 +6,7 @@ int8: activations u8 by tensor, ranges taken at each call; weights s8 by output 
 input is quantised once however many products read it.
 """
 import multiprocessing
+import os
 import pathlib
 import tempfile
 
@@ -111,6 +112,7 @@ def build_model(sizes, spread, int8, weight_limit):
 
 def save_model(path, *of_model):
     model = build_model(*of_model)
+    os.chdir(pathlib.Path(path).parent)  # onnx refuses a name that the working folder has
     onnx.save_model(model, path, save_as_external_data=True, location="weights", size_threshold=1024)
 
 
