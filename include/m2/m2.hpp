@@ -164,6 +164,7 @@ class EmbeddingResult {
 struct SessionSettings {
   std::int32_t threads = 0;             // 0: one a physical core
   std::int64_t filter_cache_bytes = 0;  // 0: 1 GiB; below 0: none is kept
+  bool filter_cache_fp16 = false;       // filter spectra in half precision
 };
 
 struct EmbedSettings {
@@ -201,6 +202,7 @@ class EmbeddingSession {
     m2_session_options options = m2_session_options_init();
     options.threads = settings.threads;
     options.filter_cache_bytes = settings.filter_cache_bytes;
+    options.filter_cache_fp16 = settings.filter_cache_fp16 ? M2_YES : M2_DEFAULT;
     m2_session* session = nullptr;
     facade::check(m2_session_new(model.get(), &options, &session));
     handle_.reset(session);

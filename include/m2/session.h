@@ -11,10 +11,12 @@ typedef struct m2_session m2_session;
 
 typedef struct m2_session_options {
   size_t struct_size;
-  int32_t threads;             // the calling one included; 0: one a physical core; at most 1024
-  int64_t filter_cache_bytes;  // for filter spectra kept from text to text, which a model's
-                               // sessions share: the largest that a living one names holds for
-                               // all; 0: 1 GiB; below 0: none is kept. Never changes a bit.
+  int32_t threads;              // the calling one included; 0: one a physical core; at most 1024
+  int64_t filter_cache_bytes;   // for filter spectra kept from text to text, which a model's
+                                // sessions share: the largest that a living one names holds for
+                                // all; 0: 1 GiB; below 0: none is kept. Never changes a bit.
+  m2_choice filter_cache_fp16;  // M2_YES: spectra in half precision, kept or not: half the memory,
+                                // vectors move by about 1e-4
 } m2_session_options;
 
 M2_INIT_FUNCTION(m2_session_options)

@@ -75,7 +75,7 @@ Session::Session(std::shared_ptr<const Model> model, const SessionOptions& optio
     : model_(std::move(model)),
       executor_(
           std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : physical_cores())),
-      spectra_(model_->spectra, options.filter_cache_bytes) {}
+      spectra_(model_->spectra, options.filter_cache_bytes, options.filter_cache_dtype) {}
 
 PhaseSeconds Session::phase_seconds() const {
   PhaseSeconds sum = m2::phase_seconds(workspace_.workers);

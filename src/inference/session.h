@@ -21,6 +21,8 @@ struct SessionOptions {
   // For filter spectra kept from text to text. A model's sessions share them: the largest that one
   // of the living sessions names holds for all.
   size_t filter_cache_bytes = size_t{1} << 30;
+  // kF32, or kF16: half the memory, and what docs/numerics.md says of its error.
+  DType filter_cache_dtype = DType::kF32;
 };
 
 // One text's ids as they are computed, pads included where the contract asks for them.

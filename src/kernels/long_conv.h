@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/fft_plan.h"
 
@@ -22,9 +23,11 @@ struct LongConvBlock {
   const float* v = nullptr;             // [length][16]
   const float* short_filter = nullptr;  // [x1, x2, v][a, b, c, bias][16]
   const float* residual = nullptr;      // [length][16] u, or null: no second convolution
-  const float* spectrum = nullptr;      // plan->spectrum_floats(), of both filters
-  float* out = nullptr;                 // [length][16]; may be x1
-  float* work = nullptr;                // plan->workspace_floats(), 64-byte aligned
+  const float* spectrum = nullptr;      // plan->spectrum_floats(), of both filters; or instead
+  const uint16_t* half_spectrum = nullptr;  // as many fp16, each to be multiplied by its scale:
+  const float* half_scales = nullptr;       // [filter][16]
+  float* out = nullptr;                     // [length][16]; may be x1
+  float* work = nullptr;                    // plan->workspace_floats(), 64-byte aligned
 };
 
 void long_conv(const LongConvBlock& block);
@@ -42,6 +45,37 @@ struct LongConvSpectrum {
 
 void long_conv_spectrum(const LongConvSpectrum& request);
 
+// A pair of spectra to fp16, each channel of each filter over a power of two of its own, so that
+// its largest part lies in [2^14, 2^15): rounding to nearest loses at most 2^-11 of a part, and
+// 2^-38 of the largest where a part is so small that fp16 runs out of exponents.
+struct HalfSpectrumRequest {
+  size_t floats = 0;                  // plan->spectrum_floats()
+  const float* spectrum = nullptr;    // [floats]
+  uint16_t* half_spectrum = nullptr;  // [floats], 64-byte aligned
+  float* half_scales = nullptr;       // [filter][16]; NaN where a spectrum is not finite
+};
+
+void round_spectrum_to_half(const HalfSpectrumRequest& request);
+
+// Row 0 alone, by direct sums over the taps in the order in which token 0 sees the text:
+//
+//   out[0] = x2[0]·Σ_s a[s]·(x1·v)[s] + Σ_s b[s]·u[s],  a[0] = k[0] + D,  a[s] = k_rev[s−1]
+//
+// The order of summation depends on the length alone.
+struct LongConvFirst {
+  size_t length = 0;
+  const float* x1 = nullptr;  // as in LongConvBlock
+  const float* x2 = nullptr;  // of which row 0 alone is read
+  const float* v = nullptr;
+  const float* short_filter = nullptr;
+  const float* residual = nullptr;       // or null
+  const float* gated_taps = nullptr;     // a, [length][16]
+  const float* residual_taps = nullptr;  // b, [length][16], or null with residual
+  float* out = nullptr;                  // [16]; may be x1's row 0
+};
+
+void long_conv_first(const LongConvFirst& request);
+
 namespace reference {
 
 // The same by direct sums in double, O(length²), from the taps themselves: k1, k1_rev, k2, k2_rev
@@ -55,6 +89,7 @@ struct LongConvTaps {
   const float* d2;
 };
 void long_conv(const LongConvBlock& block, const LongConvTaps& taps, double* out);
+void long_conv_first(const LongConvFirst& request, double* out);  // [16]
 
 }  // namespace reference
 }  // namespace m2

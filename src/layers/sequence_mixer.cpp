@@ -141,7 +141,7 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
       block.v = workspace.projections.block(text, 2 * blocks_ + b);
       block.short_filter = short_filters_.data() + b * kSignals * (kShortTaps + 1) * kChannelBlock;
       block.residual = residual_filter_ ? u.block(text, b) : nullptr;
-      block.spectrum = spectra->data() + b * plan->spectrum_floats();
+      spectra->give(b, *plan, block);
       block.out = workspace.projections.block(text, b);
       WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
       block.work = room(scratch.transform, plan->workspace_floats());

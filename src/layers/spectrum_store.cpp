@@ -2,9 +2,25 @@
 
 #include <utility>
 
-#include "kernels/layout.h"
+#include "core/error.h"
 
 namespace m2 {
+namespace {
+
+// What a value is made into: memory of its own where it is kept, else the buffer that is used
+// again. What somebody still holds is not written to.
+template <class T>
+std::shared_ptr<T> target_for(bool kept, std::shared_ptr<T>& unkept) {
+  if (kept) return std::make_shared<T>();
+  if (!unkept || unkept.use_count() > 1) unkept = std::make_shared<T>();
+  return unkept;
+}
+
+FilterKey::Form spectra_form(DType dtype) {
+  return dtype == DType::kF32 ? FilterKey::Form::kSpectra : FilterKey::Form::kHalfSpectra;
+}
+
+}  // namespace
 
 SpectrumStore::Entries::iterator SpectrumStore::largest_that_may_go() {
   auto entry = kept_.end();
@@ -67,9 +83,11 @@ size_t SpectrumStore::kept_bytes() const {
 
 size_t SpectrumStore::kept_layers(size_t points) const {
   const std::lock_guard lock(mutex_);
-  size_t layers = 0;
-  for (const auto& [key, entry] : kept_) layers += key.points == points ? 1 : 0;
-  return layers;
+  std::set<size_t> layers;
+  for (const auto& [key, entry] : kept_) {
+    if (key.points == points) layers.insert(key.layer);
+  }
+  return layers.size();
 }
 
 void SpectrumStore::join(size_t budget_bytes) {
@@ -95,8 +113,10 @@ void SpectrumStore::prefer(size_t old_points, size_t points) {
   preferred_.insert(points);
 }
 
-SpectrumClient::SpectrumClient(std::shared_ptr<SpectrumStore> store, size_t budget_bytes)
-    : store_(std::move(store)), budget_bytes_(budget_bytes) {
+SpectrumClient::SpectrumClient(std::shared_ptr<SpectrumStore> store, size_t budget_bytes,
+                               DType dtype)
+    : store_(std::move(store)), budget_bytes_(budget_bytes), dtype_(dtype) {
+  M2_CHECK(dtype == DType::kF32 || dtype == DType::kF16);
   store_->join(budget_bytes_);
 }
 
@@ -113,23 +133,31 @@ void SpectrumClient::prefer(size_t points) {
   preferred_ = points;
 }
 
-std::shared_ptr<Spectra> SpectrumClient::unkept() {
-  // What somebody still holds is not written to.
-  if (!unkept_ || unkept_.use_count() > 1) unkept_ = std::make_shared<Spectra>();
-  return unkept_;
-}
-
 std::shared_ptr<const Spectra> SpectrumClient::get(size_t layer, const FilterPair& filters,
                                                    const FftPlan& plan, Executor& executor) {
-  const size_t floats = channel_blocks(filters.gated->channels()) * plan.spectrum_floats();
+  const FilterKey key = {plan.points, layer, spectra_form(dtype_)};
   const auto make = [&](bool kept) -> SpectrumStore::Value {
-    const std::shared_ptr<Spectra> target = kept ? std::make_shared<Spectra>() : unkept();
-    maker_.make(filters, plan, executor, *target);
+    const std::shared_ptr<Spectra> target = target_for(kept, unkept_);
+    maker_.make(filters, plan, dtype_, executor, *target);
     ++made_;
     return target;
   };
-  return std::static_pointer_cast<const Spectra>(
-      store_->get({plan.points, layer}, floats * sizeof(float), make));
+  const size_t bytes = spectra_bytes(filters.gated->channels(), plan, dtype_);
+  return std::static_pointer_cast<const Spectra>(store_->get(key, bytes, make));
+}
+
+std::shared_ptr<const FirstTaps> SpectrumClient::first_taps(size_t layer, const FilterPair& filters,
+                                                            const FftPlan& plan,
+                                                            Executor& executor) {
+  const FilterKey key = {plan.points, layer, FilterKey::Form::kFirstTaps};
+  const auto make = [&](bool kept) -> SpectrumStore::Value {
+    const std::shared_ptr<FirstTaps> target = target_for(kept, unkept_taps_);
+    maker_.make_first_taps(filters, plan, executor, *target);
+    ++made_;
+    return target;
+  };
+  const size_t bytes = first_taps_bytes(filters, plan);
+  return std::static_pointer_cast<const FirstTaps>(store_->get(key, bytes, make));
 }
 
 }  // namespace m2

@@ -4,12 +4,14 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 
+#include "core/dtype.h"
 #include "core/threads.h"
 #include "kernels/fft_plan.h"
 #include "layers/filter_spectra.h"
@@ -18,8 +20,11 @@ namespace m2 {
 
 // What a value of the store belongs to; ordered by size, small transforms first.
 struct FilterKey {
+  enum class Form : uint8_t { kFirstTaps, kHalfSpectra, kSpectra };
+
   size_t points = 0;  // of the transform
   size_t layer = 0;
+  Form form = Form::kSpectra;
 
   auto operator<=>(const FilterKey&) const = default;
 };
@@ -43,7 +48,7 @@ class SpectrumStore {
   Value get(const FilterKey& key, size_t bytes, const Make& make);
 
   size_t kept_bytes() const;
-  // How many layers' values of this transform size are kept.
+  // Of how many layers a value for this transform size is kept.
   size_t kept_layers(size_t points) const;
 
  private:
@@ -70,11 +75,12 @@ class SpectrumStore {
   Entries kept_;
 };
 
-// A member of a store: takes spectra from it and makes those that are missing. One thread at a
-// time; its budget and its preference count in the store as long as it lives.
+// A member of a store: takes spectra from it and makes those that are missing, in fp32 or fp16. One
+// thread at a time; its budget and its preference count in the store as long as it lives.
 class SpectrumClient {
  public:
-  SpectrumClient(std::shared_ptr<SpectrumStore> store, size_t budget_bytes);
+  SpectrumClient(std::shared_ptr<SpectrumStore> store, size_t budget_bytes,
+                 DType dtype = DType::kF32);
   // With a store of its own.
   explicit SpectrumClient(size_t budget_bytes);
   ~SpectrumClient();
@@ -86,22 +92,27 @@ class SpectrumClient {
   std::shared_ptr<const Spectra> get(size_t layer, const FilterPair& filters, const FftPlan& plan,
                                      Executor& executor);
 
+  // The taps of its row 0, under the same budget, for texts of up to plan.points / 2 tokens. The
+  // same rule holds.
+  std::shared_ptr<const FirstTaps> first_taps(size_t layer, const FilterPair& filters,
+                                              const FftPlan& plan, Executor& executor);
+
   // The transform size that comes next several times over; 0: none.
   void prefer(size_t points);
 
   const SpectrumStore& store() const { return *store_; }
-  // How often spectra were made here.
+  // How often a layer's spectra or taps were made here.
   size_t made() const { return made_; }
   PhaseSeconds seconds() const { return maker_.seconds(); }
 
  private:
-  std::shared_ptr<Spectra> unkept();
-
   std::shared_ptr<SpectrumStore> store_;
   size_t budget_bytes_;
   size_t preferred_ = 0;
   size_t made_ = 0;
+  DType dtype_;
   std::shared_ptr<Spectra> unkept_;
+  std::shared_ptr<FirstTaps> unkept_taps_;
   SpectrumMaker maker_;
 };
 

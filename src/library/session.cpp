@@ -25,6 +25,9 @@ SessionOptions session_options(const m2_session_options& options) {
     session.filter_cache_bytes =
         static_cast<size_t>(std::max<int64_t>(0, options.filter_cache_bytes));
   }
+  if (choice_of(options.filter_cache_fp16, "filter_cache_fp16").value_or(false)) {
+    session.filter_cache_dtype = DType::kF16;
+  }
   return session;
 }
 

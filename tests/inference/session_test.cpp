@@ -147,6 +147,28 @@ TEST(Session, SessionsAtOnceShareSpectraAndChangeNoBit) {
   }
 }
 
+// Each layer's convolutions lose at most 2^-11; two layers of residuals and norms pass it on.
+TEST(Session, HalfPrecisionFilterCacheIsCloseAndKeepsItsBits) {
+  const auto sequences = sequences_of(kLengths);
+  Session exact(small_model(), {1});
+  Session plenty(small_model(), {2, size_t{1} << 30, DType::kF16});
+  Session none(small_model(), {1, 0, DType::kF16});
+  const auto expected = vectors_of(exact, sequences);
+  const auto found = vectors_of(plenty, sequences);
+  EXPECT_EQ(vectors_of(plenty, sequences), found);
+  EXPECT_EQ(vectors_of(none, sequences), found);
+  EXPECT_NE(found, expected);
+  for (size_t i = 0; i < found.size(); ++i) {
+    double difference = 0, norm = 0;
+    for (size_t c = 0; c < found[i].size(); ++c) {
+      const double x = static_cast<double>(expected[i][c]);
+      difference += std::pow(static_cast<double>(found[i][c]) - x, 2);
+      norm += x * x;
+    }
+    EXPECT_LT(std::sqrt(difference / norm), 2 * 0x1p-11) << kLengths[i];
+  }
+}
+
 TEST(Session, SaysOnceASizeWhatIsNotKept) {
   std::vector<std::string> messages;
   set_log_sink([&](LogLevel, const std::string& message) { messages.push_back(message); });

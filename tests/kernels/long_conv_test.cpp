@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "core/aligned_buffer.h"
+#include "core/dtype.h"
 #include "kernel_test.h"
 #include "kernels/layout.h"
 
@@ -64,10 +68,10 @@ struct Case {
     return kernel;
   }
 
-  std::vector<float> run(bool residual, bool shifted = false) {
+  // Both spectra in fp32, by channels of all positions.
+  AlignedBuffer<float> spectra(bool residual, bool shifted = false) const {
     const size_t points = plan->points;
     AlignedBuffer<float> work(plan->workspace_floats()), spectrum(plan->spectrum_floats());
-    AlignedBuffer<float> out(length * kC);
     AlignedBuffer<float> first = circular(points, k1, k1_rev, d1);
     if (shifted) {
       std::rotate(first.data(), first.data() + (points - 1) * kC, first.data() + points * kC);
@@ -75,13 +79,58 @@ struct Case {
     const AlignedBuffer<float> second = circular(points, k2, k2_rev, d2);
     long_conv_spectrum({plan.get(), first.data(), residual ? second.data() : nullptr,
                         spectrum.data(), work.data()});
-    LongConvBlock b = block();
+    return spectrum;
+  }
+
+  std::vector<float> run(LongConvBlock b, bool residual) const {
+    AlignedBuffer<float> work(plan->workspace_floats()), out(length * kC);
     if (!residual) b.residual = nullptr;
-    b.spectrum = spectrum.data();
     b.work = work.data();
     b.out = out.data();
     long_conv(b);
     return {out.data(), out.data() + out.size()};
+  }
+
+  std::vector<float> run(bool residual, bool shifted = false) {
+    const AlignedBuffer<float> spectrum = spectra(residual, shifted);
+    LongConvBlock b = block();
+    b.spectrum = spectrum.data();
+    return run(b, residual);
+  }
+
+  std::vector<float> run_in_half(bool residual) {
+    const AlignedBuffer<float> spectrum = spectra(residual);
+    AlignedBuffer<uint16_t> half(spectrum.size());
+    AlignedBuffer<float> scales(2 * kC);
+    round_spectrum_to_half({spectrum.size(), spectrum.data(), half.data(), scales.data()});
+    LongConvBlock b = block();
+    b.half_spectrum = half.data();
+    b.half_scales = scales.data();
+    return run(b, residual);
+  }
+
+  // Row 0 by direct sums in fp32, and its reference. `shift` moves the taps by rows.
+  std::pair<std::vector<float>, std::vector<double>> run_first(bool residual, size_t shift = 0) {
+    const auto seen = [&](const std::vector<float>& k, const std::vector<float>& k_rev,
+                          const std::vector<float>& d) {
+      AlignedBuffer<float> taps(length * kC);
+      for (size_t at = 0; at < length * kC; ++at) {
+        taps[at] = at < kC ? k[at] + d[at] : k_rev[at - kC];
+      }
+      std::rotate(taps.data(), taps.data() + shift * kC, taps.data() + taps.size());
+      return taps;
+    };
+    const AlignedBuffer<float> a = seen(k1, k1_rev, d1), b = seen(k2, k2_rev, d2);
+    LongConvFirst first = {length, x1.data(), x2.data(), v.data(), short_filter.data()};
+    first.residual = residual ? u.data() : nullptr;
+    first.gated_taps = a.data();
+    first.residual_taps = residual ? b.data() : nullptr;
+    AlignedBuffer<float> out(kC);
+    first.out = out.data();
+    long_conv_first(first);
+    std::vector<double> expected_row(kC);
+    reference::long_conv_first(first, expected_row.data());
+    return {{out.data(), out.data() + kC}, expected_row};
   }
 
   // One row of one channel, by the sums that define it.
@@ -167,6 +216,96 @@ TEST_P(LongConvTest, AShorterTextUsesTheSameSpectrum) {
 TEST_P(LongConvTest, AFilterShiftedByOneFails) {
   Case c(129, transform_size(258));
   EXPECT_GT(relative_error(c.run(true, true), c.expected(true)), 0.1);
+}
+
+// Rounding to 11 significant bits loses at most 2^-11 of each part of the spectrum.
+constexpr double kHalfBound = 0x1p-11;
+
+TEST_P(LongConvTest, HalfPrecisionSpectraLoseWhatRoundingDoes) {
+  for (const size_t length : {1u, 3u, 64u, 129u, 600u}) {
+    Case c(length, transform_size(2 * length));
+    for (const bool residual : {true, false}) {
+      const double error = relative_error(c.run_in_half(residual), c.expected(residual));
+      EXPECT_LT(error, kHalfBound) << length;
+      EXPECT_GT(error, 1e-5) << length;  // or the spectrum was fp32's
+    }
+  }
+}
+
+TEST_P(LongConvTest, HalfPrecisionHasAScaleForEachChannel) {
+  Case c(129, transform_size(258));
+  // Far below fp16's smallest number and far above its largest.
+  for (size_t at = 0; at < c.k1.size(); ++at) {
+    const float scale = std::ldexp(1.0f, static_cast<int>(at % kC) * 8 - 60);
+    c.k1[at] *= scale;
+    c.k1_rev[at] *= scale;
+    c.d1[at % kC] = 0;
+  }
+  const auto found = c.run_in_half(false);
+  const auto expected = c.expected(false);
+  for (size_t channel = 0; channel < kC; ++channel) {
+    std::vector<float> x;
+    std::vector<double> y;
+    for (size_t at = channel; at < found.size(); at += kC) {
+      x.push_back(found[at]);
+      y.push_back(expected[at]);
+    }
+    EXPECT_LT(relative_error(x, y), kHalfBound) << channel;
+  }
+}
+
+TEST_P(LongConvTest, HalfPrecisionRoundsToNearestEven) {
+  Case c(50, 480);
+  const AlignedBuffer<float> spectrum = c.spectra(true);
+  AlignedBuffer<uint16_t> half(spectrum.size());
+  AlignedBuffer<float> scales(2 * kC);
+  round_spectrum_to_half({spectrum.size(), spectrum.data(), half.data(), scales.data()});
+  for (size_t at = 0; at < spectrum.size(); ++at) {
+    const float scale = scales[at / (2 * kC) % 2 * kC + at % kC];
+    const float scaled = spectrum[at] / scale;
+    ASSERT_LE(std::fabs(scaled), 0x1p15f) << at;
+    if (std::fabs(scaled) < 0x1p-14f) continue;  // where some instruction sets cut
+    ASSERT_EQ(half[at], float_to_f16(scaled)) << at;
+  }
+}
+
+TEST_P(LongConvTest, HalfPrecisionShowsWhatIsNotFinite) {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    AlignedBuffer<float> spectrum(8 * kC), scales(2 * kC);
+    std::fill(spectrum.data(), spectrum.data() + spectrum.size(), 1.0f);
+    spectrum[4 * kC + 3] = bad;
+    AlignedBuffer<uint16_t> half(spectrum.size());
+    round_spectrum_to_half({spectrum.size(), spectrum.data(), half.data(), scales.data()});
+    for (size_t i = 0; i < 2 * kC; ++i) EXPECT_EQ(std::isnan(scales[i]), i == 3) << i;
+  }
+}
+
+// A partial sum takes 64 rows, a total length/256 chunks: a few eps in relative L2 (random signs:
+// half of sqrt(64)), as the transform's own error.
+TEST_P(LongConvTest, FirstRowMatchesTheReferenceAndTheTransform) {
+  for (const size_t length : {1u, 2u, 3u, 4u, 5u, 127u, 255u, 256u, 257u, 259u, 600u}) {
+    Case c(length, transform_size(2 * length));
+    for (const bool residual : {true, false}) {
+      const auto [found, expected] = c.run_first(residual);
+      EXPECT_LT(relative_error(found, expected), kBound) << length;
+      const std::vector<float> whole = c.run(residual);
+      EXPECT_LT(relative_error(std::vector<float>(whole.data(), whole.data() + kC), expected),
+                2 * kBound)
+          << length;
+    }
+  }
+}
+
+TEST_P(LongConvTest, FirstRowOfAFullLengthStaysExact) {
+  Case c(32768, 65536);
+  const auto [found, expected] = c.run_first(true);
+  EXPECT_LT(relative_error(found, expected), kBound);
+}
+
+TEST_P(LongConvTest, FirstRowWithTapsShiftedByOneFails) {
+  Case c(129, transform_size(258));
+  EXPECT_GT(relative_error(c.run_first(true, 1).first, c.run_first(true).second), 0.1);
 }
 
 TEST(TransformSize, StepsByAtMostAQuarter) {

@@ -24,14 +24,23 @@ class FilterFixture : public testing::Test {
     return channel_blocks(gated_.channels()) * fft_plan(points)->spectrum_floats() * sizeof(float);
   }
 
+  // As floats, whatever they are kept as.
   static std::vector<float> copy(const Spectra& spectra) {
-    return {spectra.data(), spectra.data() + spectra.size()};
+    std::vector<float> values(spectra.floats.data(), spectra.floats.data() + spectra.floats.size());
+    const size_t blocks = spectra.scales.size() / (2 * kChannelBlock);
+    for (size_t at = 0; at < spectra.halves.size(); ++at) {
+      const size_t block = at / (spectra.halves.size() / blocks);
+      const size_t filter = at / (2 * kChannelBlock) % 2;
+      values.push_back(f16_to_float(spectra.halves[at]) *
+                       spectra.scales[(block * 2 + filter) * kChannelBlock + at % kChannelBlock]);
+    }
+    return values;
   }
 
-  std::vector<float> make(size_t points, Executor& executor) const {
+  std::vector<float> make(size_t points, Executor& executor, DType dtype = DType::kF32) const {
     SpectrumMaker maker;
     Spectra spectra;
-    maker.make(filters(), *fft_plan(points), executor, spectra);
+    maker.make(filters(), *fft_plan(points), dtype, executor, spectra);
     return copy(spectra);
   }
 

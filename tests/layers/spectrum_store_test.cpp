@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <thread>
@@ -35,6 +36,32 @@ TEST_F(SpectrumStoreTest, GivesTheSameBitsKeptOrNot) {
   }
   EXPECT_EQ(all.made(), 2u);
   EXPECT_EQ(none.made(), 4u);
+  EXPECT_EQ(none.store().kept_bytes(), 0u);
+}
+
+TEST_F(SpectrumStoreTest, HalvesTakeHalfTheRoomAndKeepTheirBits) {
+  const auto store = std::make_shared<SpectrumStore>();
+  SpectrumClient floats(store, size_t{1} << 30), halves(store, 0, DType::kF16);
+  SpectrumClient none(std::make_shared<SpectrumStore>(), 0, DType::kF16);
+  const auto expected = spectra(floats, 0, kSmall);
+  EXPECT_NE(spectra(halves, 0, kSmall), expected);
+  EXPECT_EQ(spectra(floats, 0, kSmall), expected);
+  EXPECT_EQ(spectra(halves, 0, kSmall), spectra(none, 0, kSmall));
+  const size_t scales = channel_blocks(gated_.channels()) * 2 * kChannelBlock * sizeof(float);
+  EXPECT_EQ(store->kept_bytes(), bytes(kSmall) + bytes(kSmall) / 2 + scales);
+  EXPECT_EQ(store->kept_layers(kSmall), 1u);
+}
+
+TEST_F(SpectrumStoreTest, FirstTapsAreKeptLikeSpectra) {
+  SpectrumClient all(size_t{1} << 30), none(0);
+  const auto kept = all.first_taps(0, filters(), *fft_plan(kLarge), pool_);
+  EXPECT_EQ(all.first_taps(0, filters(), *fft_plan(kLarge), pool_), kept);
+  EXPECT_EQ(all.made(), 1u);
+  EXPECT_EQ(all.store().kept_bytes(), kept->values.size() * sizeof(float));
+  const auto made = none.first_taps(0, filters(), *fft_plan(kLarge), pool_);
+  EXPECT_TRUE(std::equal(kept->values.data(), kept->values.data() + kept->values.size(),
+                         made->values.data()));
+  EXPECT_NE(copy(*all.get(0, filters(), *fft_plan(kLarge), pool_)), std::vector<float>());
   EXPECT_EQ(none.store().kept_bytes(), 0u);
 }
 

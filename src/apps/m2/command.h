@@ -30,7 +30,7 @@ void add_doctor(CLI::App& app);
 struct ModelFlags {
   std::string model_id, config, tokenizer, padding, dtype;
   int threads = 0;
-  std::string filter_cache_bytes = "1GiB";
+  std::string filter_cache_bytes = "1GiB", filter_cache_dtype = "fp32";
 
   void add_model(CLI::App& command);
   void add_tokenizer(CLI::App& command);

@@ -11,35 +11,13 @@
 #include <algorithm>
 
 #include "kernels/cpu/fft-inl.h"
+#include "kernels/cpu/half_spectrum-inl.h"
+#include "kernels/cpu/short_filter-inl.h"
 #include "kernels/long_conv.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace m2 {
 namespace HWY_NAMESPACE {
-
-// The short filter of one signal at row t: taps for t−2, t−1 and t, rows before 0 being zero.
-class ShortFilter {
- public:
-  ShortFilter(const float* rows, const float* filter, size_t lane)
-      : rows_(rows + lane),
-        a_(hn::Load(ChannelTag(), filter + lane)),
-        b_(hn::Load(ChannelTag(), filter + kChannelBlock + lane)),
-        c_(hn::Load(ChannelTag(), filter + 2 * kChannelBlock + lane)),
-        bias_(hn::Load(ChannelTag(), filter + 3 * kChannelBlock + lane)) {}
-
-  HWY_INLINE ChannelVec operator()(size_t t) const {
-    const ChannelTag d;
-    const float* row = rows_ + t * kChannelBlock;
-    ChannelVec sum = hn::MulAdd(c_, hn::Load(d, row), bias_);
-    if (t >= 1) sum = hn::MulAdd(b_, hn::Load(d, row - kChannelBlock), sum);
-    if (t >= 2) sum = hn::MulAdd(a_, hn::Load(d, row - 2 * kChannelBlock), sum);
-    return sum;
-  }
-
- private:
-  const float* rows_;
-  ChannelVec a_, b_, c_, bias_;
-};
 
 // Column pass forward. load.Fill writes `live` points of `group` neighbouring columns, the first at
 // index `column`, the next `step` further; with Half::kLower points from N/2 on are zero and not
@@ -102,14 +80,16 @@ class GatedInput {
   HWY_INLINE void Fill(size_t column, size_t group, size_t step, size_t live, size_t lane,
                        float* local) const {
     const ChannelTag d;
-    const ShortFilter x1(block_.x1, block_.short_filter, lane);
-    const ShortFilter v(block_.v, block_.short_filter + 8 * kChannelBlock, lane);
+    ShortFilter x1(block_.x1, block_.short_filter, Signal::kX1, lane);
+    ShortFilter v(block_.v, block_.short_filter, Signal::kV, lane);
     for (size_t row = 0; row < live; ++row) {
+      x1.Seek(row * step + column);
+      v.Seek(row * step + column);
       for (size_t g = 0; g < group; ++g) {
         const size_t t = row * step + column + g;
         ComplexVec z = {hn::Zero(d), hn::Zero(d)};
         if (t < block_.length) {
-          z.re = hn::Mul(x1(t), v(t));
+          z.re = hn::Mul(x1.Next(), v.Next());
           if (block_.residual != nullptr) {
             z.im = hn::Load(d, block_.residual + t * kChannelBlock + lane);
           }
@@ -131,14 +111,15 @@ class GatedOutput {
   HWY_INLINE void Drain(size_t column, size_t group, size_t step, size_t live, size_t lane,
                         const float* local) const {
     const ChannelTag d;
-    const ShortFilter x2(block_.x2, block_.short_filter + 4 * kChannelBlock, lane);
+    ShortFilter x2(block_.x2, block_.short_filter, Signal::kX2, lane);
     for (size_t row = 0; row < live; ++row) {
+      x2.Seek(row * step + column);
       for (size_t g = 0; g < group; ++g) {
         const size_t t = row * step + column + g;
         if (t >= block_.length) return;
         const ComplexVec y =
             LoadPoint<Direction::kForward>(local + (row * group + g) * kPoint + lane);
-        const ChannelVec first = hn::Mul(y.re, x2(t));
+        const ChannelVec first = hn::Mul(y.re, x2.Next());
         hn::Store(block_.residual != nullptr ? hn::Add(first, y.im) : first, d,
                   block_.out + t * kChannelBlock + lane);
       }
@@ -184,18 +165,19 @@ HWY_INLINE void ForEachMirror(const FftPlan& plan, const FftPlan::RowPair& pair,
 
 // Multiplies both signals of a pair of rows by their filters. With Z the transform of a + i·b, the
 // sums Z[k] ± conj(Z[N−k]) are 2A[k] and 2i·B[k]; the halves are in the spectrum's scale.
+template <class Spectrum>
 HWY_INLINE void MultiplyRows(const FftPlan& plan, const FftPlan::RowPair& pair,
-                             const float* spectrum, float* row, float* mirror) {
+                             const Spectrum& spectrum, size_t first_point, float* row,
+                             float* mirror) {
   const ChannelTag d;
   ForEachMirror(plan, pair, [&](size_t position, size_t partner) HWY_ATTR {
-    const float* filters = spectrum + position * 2 * kPoint;
     for (size_t lane = 0; lane < kChannelBlock; lane += hn::Lanes(d)) {
       const ComplexVec z = LoadPoint<Direction::kForward>(row + position * kPoint + lane);
       const ComplexVec m = LoadPoint<Direction::kForward>(mirror + partner * kPoint + lane);
       const ComplexVec first = {hn::Add(z.re, m.re), hn::Sub(z.im, m.im)};
       const ComplexVec second = {hn::Sub(z.re, m.re), hn::Add(z.im, m.im)};
-      const ComplexVec p = Times(first, LoadPoint<Direction::kForward>(filters + lane));
-      const ComplexVec q = Times(second, LoadPoint<Direction::kForward>(filters + kPoint + lane));
+      const ComplexVec p = Times(first, spectrum.Filter(0, first_point + position, lane));
+      const ComplexVec q = Times(second, spectrum.Filter(1, first_point + position, lane));
       const ComplexVec difference = p - q;
       StorePoint<Direction::kForward>(p + q, row + position * kPoint + lane);
       StorePoint<Direction::kForward>({difference.re, hn::Neg(difference.im)},
@@ -204,14 +186,15 @@ HWY_INLINE void MultiplyRows(const FftPlan& plan, const FftPlan::RowPair& pair,
   });
 }
 
-HWY_INLINE void FilterRows(const FftPlan& plan, const float* spectrum, float* work) {
+template <class Spectrum>
+HWY_INLINE void FilterRows(const FftPlan& plan, const Spectrum& spectrum, float* work) {
   for (size_t i = 0; i < plan.pairs.size(); ++i) {
     const FftPlan::RowPair& pair = plan.pairs[i];
     float* row = work + pair.row * plan.row_stride();
     float* mirror = work + pair.mirror * plan.row_stride();
     ForwardAxis<Half::kBoth>(plan.rows, 1, row);
     if (row != mirror) ForwardAxis<Half::kBoth>(plan.rows, 1, mirror);
-    MultiplyRows(plan, pair, spectrum + i * plan.rows.points * 2 * kPoint, row, mirror);
+    MultiplyRows(plan, pair, spectrum, i * plan.rows.points, row, mirror);
     InverseAxis<Half::kBoth>(plan.rows, 1, row);
     if (row != mirror) InverseAxis<Half::kBoth>(plan.rows, 1, mirror);
   }
@@ -241,7 +224,11 @@ HWY_INLINE void SeparateRows(const FftPlan& plan, const FftPlan::RowPair& pair, 
 void LongConv(const LongConvBlock& block) {
   const FftPlan& plan = *block.plan;
   ForwardColumns<Half::kLower>(plan, block.work, GatedInput(block));
-  FilterRows(plan, block.spectrum, block.work);
+  if (block.spectrum != nullptr) {
+    FilterRows(plan, FloatSpectrum(block), block.work);
+  } else {
+    FilterRows(plan, HalfSpectrum(block), block.work);
+  }
   InverseColumns(plan, block.work, GatedOutput(block));
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/long_conv-inl.h"
+#include "kernels/cpu/long_conv_first-inl.h"
 #include "kernels/isa.h"
 
 #if HWY_ONCE
@@ -15,6 +16,8 @@ namespace {
 
 HWY_EXPORT(LongConv);
 HWY_EXPORT(LongConvSpectra);
+HWY_EXPORT(LongConvFirstRow);
+HWY_EXPORT(RoundSpectrumToHalf);
 
 }  // namespace
 
@@ -27,6 +30,17 @@ void long_conv(const LongConvBlock& block) {
 void long_conv_spectrum(const LongConvSpectrum& request) {
   current_isa();
   HWY_DYNAMIC_DISPATCH(LongConvSpectra)(request);
+}
+
+void long_conv_first(const LongConvFirst& request) {
+  M2_CHECK(request.length > 0);
+  current_isa();
+  HWY_DYNAMIC_DISPATCH(LongConvFirstRow)(request);
+}
+
+void round_spectrum_to_half(const HalfSpectrumRequest& request) {
+  current_isa();
+  HWY_DYNAMIC_DISPATCH(RoundSpectrumToHalf)(request);
 }
 
 }  // namespace m2

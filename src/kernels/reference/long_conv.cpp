@@ -51,4 +51,24 @@ void long_conv(const LongConvBlock& block, const LongConvTaps& taps, double* out
   }
 }
 
+void long_conv_first(const LongConvFirst& request, double* out) {
+  const float* filter_x1 = request.short_filter;
+  const float* filter_x2 = filter_x1 + 4 * kChannelBlock;
+  const float* filter_v = filter_x2 + 4 * kChannelBlock;
+  for (size_t channel = 0; channel < kChannelBlock; ++channel) {
+    double gated = 0, residual = 0;
+    for (size_t t = 0; t < request.length; ++t) {
+      const size_t at = t * kChannelBlock + channel;
+      gated += static_cast<double>(request.gated_taps[at]) *
+               short_conv(request.x1, filter_x1, t, channel) *
+               short_conv(request.v, filter_v, t, channel);
+      if (request.residual != nullptr) {
+        residual += static_cast<double>(request.residual_taps[at]) *
+                    static_cast<double>(request.residual[at]);
+      }
+    }
+    out[channel] = short_conv(request.x2, filter_x2, 0, channel) * gated + residual;
+  }
+}
+
 }  // namespace m2::reference

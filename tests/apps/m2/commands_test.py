@@ -203,6 +203,16 @@ def test_every_thread_count_and_cache_gives_the_same_bits(model):
         assert same_bits(vectors(model, *words, *texts), expected)
 
 
+def test_half_precision_filters_move_vectors_a_little(model):
+    texts = ["one gate", "and the old house " * 12, "a"]
+    expected = numpy.asarray(vectors(model, *texts))
+    half = numpy.asarray(vectors(model, "--filter-cache-dtype", "fp16", *texts))
+    error = numpy.linalg.norm(half - expected) / numpy.linalg.norm(expected)
+    assert 0 < error < 1e-3  # two layers, 2^-11 each
+    again = vectors(model, "--filter-cache-dtype", "fp16", "--filter-cache-bytes", "0", *texts)
+    assert same_bits(again, half)
+
+
 def test_errors_are_one_line_whatever_they_quote(model, tmp_path):
     refuse(INPUT, "embed", "--model-id", "no\nsuch\r\nmodel", "one", says="no such")
     refuse(USAGE, "embed", "--model-id", model, "--pooling", "a\nb", "one")

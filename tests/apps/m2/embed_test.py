@@ -222,6 +222,7 @@ def test_verbose_counts_tokens_on_stderr(model):
     ["--format", "csv", "one"],
     ["--threads", "-1", "one"],
     ["--filter-cache-bytes", "many", "one"],
+    ["--filter-cache-dtype", "int8", "one"],
     ["--no-such-flag", "one"],
 ])
 def test_wrong_commands(model, words):
