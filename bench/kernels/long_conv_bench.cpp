@@ -2,9 +2,9 @@
 // precision, FFTW_MEASURE) on the same transform size N and texts of N/2 rows.
 //
 //   long_conv         the kernel, whole: short filter, gates, transforms, product with the spectra
-//   fftw/convolution  two real transforms, product with the spectra and two real inverses a
-//   channel:
-//                     the way that suits FFTW best; no short filter, no gates
+//   …/fp16_spectrum   the same, with the spectra as fp16
+//   fftw/convolution  the way that suits FFTW best: two real transforms, product with the spectra,
+//                     two real inverses a channel; no short filter, no gates
 //   fftw/transforms   the transforms that the kernel does, alone and always in the same buffers: a
 //                     pair of real signals forward, one complex inverse a channel
 //
@@ -25,6 +25,8 @@ namespace {
 constexpr size_t kC = kChannelBlock;
 // Four transforms' worth of rounding, each eps·sqrt(log2 N) with eps = 6e-8.
 constexpr double kBound = 2e-6;
+// fp16 spectra: each part is rounded by at most 2^-11.
+constexpr double kHalfBound = 4.9e-4;
 
 // A block's signals and circular kernels of N points, rows of 16 channels. What the kernel does
 // beside convolving is set to change nothing: x1 = x2 = 1 and a short filter of one tap.
@@ -48,26 +50,47 @@ struct Signals {
   }
 };
 
+enum class SpectrumType { kFp32, kFp16 };
+
 class Kernel {
  public:
-  explicit Kernel(const Signals& signals)
+  Kernel(const Signals& signals, SpectrumType type)
       : plan_(fft_plan(signals.points)),
         spectrum_(plan_->spectrum_floats()),
         work_(plan_->workspace_floats()),
         out_(signals.length * kC) {
     long_conv_spectrum({plan_.get(), signals.kernel1.data(), signals.kernel2.data(),
                         spectrum_.data(), work_.data()});
-    block_ = {plan_.get(),         signals.length,   signals.ones.data(),
-              signals.ones.data(), signals.v.data(), signals.short_filter.data(),
-              signals.u.data(),    spectrum_.data(), out_.data(),
-              work_.data()};
+    block_.plan = plan_.get();
+    block_.length = signals.length;
+    block_.x1 = block_.x2 = signals.ones.data();
+    block_.v = signals.v.data();
+    block_.short_filter = signals.short_filter.data();
+    block_.residual = signals.u.data();
+    block_.out = out_.data();
+    block_.work = work_.data();
+    if (type == SpectrumType::kFp32) {
+      block_.spectrum = spectrum_.data();
+    } else {
+      round_spectrum();
+    }
   }
   void run() const { long_conv(block_); }
   const float* out() const { return out_.data(); }
 
  private:
+  void round_spectrum() {
+    half_spectrum_.resize(spectrum_.size());
+    half_scales_.resize(2 * kC);
+    round_spectrum_to_half(
+        {spectrum_.size(), spectrum_.data(), half_spectrum_.data(), half_scales_.data()});
+    block_.half_spectrum = half_spectrum_.data();
+    block_.half_scales = half_scales_.data();
+  }
+
   std::shared_ptr<const FftPlan> plan_;
-  AlignedBuffer<float> spectrum_, work_, out_;
+  AlignedBuffer<float> spectrum_, half_scales_, work_, out_;
+  AlignedBuffer<uint16_t> half_spectrum_;
   LongConvBlock block_;
 };
 
@@ -181,7 +204,7 @@ class Fftw {
 // Against direct sums in double, at the smallest size; those at larger sizes are held to FFTW.
 void check_against_direct_sums() {
   Signals signals(1024);
-  const Kernel kernel(signals);
+  const Kernel kernel(signals, SpectrumType::kFp32);
   kernel.run();
   std::vector<double> expected(signals.length * kC);
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -201,14 +224,15 @@ void state_time_of_a_channel(benchmark::State& state) {
       kC, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert};
 }
 
-void time_long_conv(benchmark::State& state) {
+void time_long_conv(benchmark::State& state, SpectrumType type) {
   const Signals signals(static_cast<size_t>(state.range(0)));
-  const Kernel kernel(signals);
+  const Kernel kernel(signals, type);
   Fftw fftw(signals);
   kernel.run();
   fftw.run_convolution();
   const AlignedBuffer<float> expected = fftw.out();
-  require_close("long_conv", kernel.out(), expected.data(), expected.size(), kBound);
+  require_close("long_conv", kernel.out(), expected.data(), expected.size(),
+                type == SpectrumType::kFp32 ? kBound : kHalfBound);
   for (auto _ : state) {
     kernel.run();
     benchmark::ClobberMemory();
@@ -228,7 +252,12 @@ void time_fftw(benchmark::State& state, void (Fftw::*run)()) {
 void sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->RangeMultiplier(4)->Range(1 << 10, 1 << 16)->Unit(benchmark::kMicrosecond);
 }
-BENCHMARK(time_long_conv)->Name("long_conv/points")->Apply(sizes);
+BENCHMARK_CAPTURE(time_long_conv, fp32, SpectrumType::kFp32)
+    ->Name("long_conv/points")
+    ->Apply(sizes);
+BENCHMARK_CAPTURE(time_long_conv, fp16, SpectrumType::kFp16)
+    ->Name("long_conv/fp16_spectrum/points")
+    ->Apply(sizes);
 BENCHMARK_CAPTURE(time_fftw, convolution, &Fftw::run_convolution)
     ->Name("fftw/convolution/points")
     ->Apply(sizes);
