@@ -46,7 +46,13 @@ class ListBuilder {
     return added;
   }
   void tie(std::string name, std::vector<int64_t> shape, const std::string& to);
-  void linear(const std::string& name, int64_t in, int64_t out, bool bias = true);
+  void linear(const std::string& name, int64_t in, int64_t out, bool bias = true,
+              Product product = Product::kNone);
+  // One of the encoder's large products.
+  void large_linear(const std::string& name, int64_t in, int64_t out,
+                    Product product = Product::kLarge) {
+    linear(name, in, out, true, product);
+  }
   void norm(const std::string& name);
   void block_diagonal(const std::string& name, int64_t in, int64_t out, bool bias);
   void mlp_linear(const std::string& name, int64_t in, int64_t out, bool bias);
@@ -75,8 +81,9 @@ void ListBuilder::tie(std::string name, std::vector<int64_t> shape, const std::s
   added.tied_to = to;
 }
 
-void ListBuilder::linear(const std::string& name, int64_t in, int64_t out, bool bias) {
-  add(name + ".weight", {out, in}, normal_);
+void ListBuilder::linear(const std::string& name, int64_t in, int64_t out, bool bias,
+                         Product product) {
+  add(name + ".weight", {out, in}, normal_).product = product;
   if (bias) add(name + ".bias", {out}, kZeroInit);
 }
 
@@ -89,7 +96,8 @@ void ListBuilder::block_diagonal(const std::string& name, int64_t in, int64_t ou
   const int64_t blocks = config_.monarch_mlp_nblocks;
   const int64_t block_in = ceil_div(in, blocks);
   add(name + ".weight", {blocks, ceil_div(out, blocks), block_in},
-      uniform(1 / std::sqrt(static_cast<double>(block_in))));
+      uniform(1 / std::sqrt(static_cast<double>(block_in))))
+      .product = Product::kLarge;
   if (bias) add(name + ".bias", {out}, uniform(1 / std::sqrt(static_cast<double>(out))));
 }
 
@@ -97,7 +105,7 @@ void ListBuilder::mlp_linear(const std::string& name, int64_t in, int64_t out, b
   if (config_.use_monarch_mlp) {
     block_diagonal(name, in, out, bias);
   } else {
-    linear(name, in, out, bias);
+    linear(name, in, out, bias, Product::kLarge);
   }
 }
 
@@ -132,11 +140,11 @@ void ListBuilder::layer(const std::string& prefix) {
 void ListBuilder::mixer(const std::string& prefix) {
   const int64_t width = config_.hidden_size;
   if (config_.hyena_training_additions) norm(prefix + "layernorm");
-  linear(prefix + "in_linear", width, 3 * width);
+  large_linear(prefix + "in_linear", width, 3 * width);
   const Initialiser conv = uniform(1 / std::sqrt(3.0));
   add(prefix + "short_filter.weight", {3 * width, 1, 3}, conv);
   add(prefix + "short_filter.bias", {3 * width}, conv);
-  linear(prefix + "out_linear", width, width);
+  large_linear(prefix + "out_linear", width, width, Product::kSensitive);
   part_ = Part::kFilters;
   filter(prefix + "filter_fn.");
   if (config_.residual_long_conv) filter(prefix + "filter_fn2.");
@@ -178,8 +186,8 @@ void ListBuilder::filter_network(const std::string& prefix, const std::string& f
 
 void ListBuilder::mosaic_attention(const std::string& prefix) {
   const int64_t width = config_.hidden_size;
-  linear(prefix + "self.Wqkv", width, 3 * width);
-  linear(prefix + "output.dense", width, width);
+  large_linear(prefix + "self.Wqkv", width, 3 * width);
+  large_linear(prefix + "output.dense", width, width);
   norm(prefix + "output.LayerNorm");
 }
 
@@ -194,13 +202,13 @@ void ListBuilder::mlp(const std::string& prefix) {
 void ListBuilder::bert_layer(const std::string& prefix) {
   const int64_t width = config_.hidden_size;
   for (const char* role : {"query", "key", "value"}) {
-    linear(concat(prefix, "attention.self.", role), width, width);
+    large_linear(concat(prefix, "attention.self.", role), width, width);
   }
-  linear(prefix + "attention.output.dense", width, width);
+  large_linear(prefix + "attention.output.dense", width, width);
   norm(prefix + "attention.output.LayerNorm");
   part_ = Part::kMlp;
-  linear(prefix + "intermediate.dense", width, config_.intermediate_size);
-  linear(prefix + "output.dense", config_.intermediate_size, width);
+  large_linear(prefix + "intermediate.dense", width, config_.intermediate_size);
+  large_linear(prefix + "output.dense", config_.intermediate_size, width);
   norm(prefix + "output.LayerNorm");
 }
 
@@ -255,10 +263,23 @@ const char* part_name(Part part) {
   }
 }
 
+DType product_type(Product product, DType products) {
+  if (product == Product::kNone) return DType::kF32;
+  return product == Product::kSensitive && products == DType::kI8 ? DType::kBF16 : products;
+}
+
 int64_t Parameter::elements() const {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
   return count;
+}
+
+int64_t Parameter::outputs() const {
+  return elements() / shape.back();
+}
+
+std::string scale_name(const std::string& parameter) {
+  return parameter + "_scale";
 }
 
 std::vector<Parameter> parameters(const ModelConfig& config, const ParameterScope& scope) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/model_config.h"
+#include "core/dtype.h"
 
 namespace m2 {
 
@@ -45,11 +46,22 @@ enum class Part : uint8_t {
 // "embeddings", "positions", "sequence mixer", …
 const char* part_name(Part part);
 
+// Which product of the encoder a parameter is the weight of.
+enum class Product : uint8_t {
+  kNone,      // of none: computed in fp32 whatever the model's number type
+  kLarge,     // computed in the model's number type
+  kSensitive  // the same, but in bf16 where that is int8
+};
+
+// The number type of such a product, and of its weight, in a model whose number type is `products`.
+DType product_type(Product product, DType products);
+
 struct Parameter {
   std::string name;            // in the research code's files, without their prefixes: "bert.…"
   std::vector<int64_t> shape;  // outermost first
   Initialiser initialiser;
   Part part = Part::kEmbeddings;
+  Product product = Product::kNone;
   bool trainable = true;
   // A file may lack it: pooler, heads, and what is tied to another.
   bool optional = false;
@@ -60,7 +72,13 @@ struct Parameter {
   int length_axis = -1;
 
   int64_t elements() const;
+  // Of a product's weight: its outputs, each the elements of one row of the last axis.
+  int64_t outputs() const;
 };
+
+// The name in the file of what a weight stored as int8 is to be multiplied by, fp32 of the shape
+// (outputs()).
+std::string scale_name(const std::string& parameter);
 
 // Which parts beyond embeddings and layers are wanted.
 struct ParameterScope {

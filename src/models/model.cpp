@@ -101,10 +101,9 @@ ModelDescription describe_model(const ModelFiles& asked) {
 
 std::shared_ptr<const Model> load_model(const ModelFiles& files) {
   const ModelDescription description = describe_model(files);
-  const DType dtype = files.dtype.value_or(DType::kF32);
-  const Weights weights(description.config, description.tensors, dtype);
+  const Weights weights(description.config, description.tensors, files.dtype);
   auto model = std::make_shared<Model>();
-  model->dtype = dtype;
+  model->dtype = weights.products();
   model->config = description.config;
   model->folder = description.folder;
   model->layout = description.layout;

@@ -76,6 +76,46 @@ TEST(Parameters, WhatTrainsAndWhatIsTied) {
   EXPECT_EQ(list.at("bert.embeddings.position_embeddings.weight").part, Part::kPositions);
 }
 
+// Of the first layer; no product lies elsewhere.
+std::map<std::string, Product> products_of(const ModelConfig& config) {
+  const std::string layer = "bert.encoder.layer.";
+  std::map<std::string, Product> found;
+  for (const auto& [name, parameter] : by_name(config)) {
+    if (parameter.product == Product::kNone) continue;
+    EXPECT_TRUE(name.starts_with(layer)) << name;
+    if (name.starts_with(layer + "0.")) found[name.substr(layer.size() + 2)] = parameter.product;
+  }
+  return found;
+}
+
+TEST(Parameters, WhichAreMultiplied) {
+  using Products = std::map<std::string, Product>;
+  const Products mlp = {{"mlp.gated_layers.weight", Product::kLarge},
+                        {"mlp.wo.weight", Product::kLarge}};
+  Products mixer = mlp, mosaic = mlp;
+  mixer["attention.in_linear.weight"] = Product::kLarge;
+  mixer["attention.out_linear.weight"] = Product::kSensitive;
+  mosaic["attention.self.Wqkv.weight"] = mosaic["attention.output.dense.weight"] = Product::kLarge;
+  Products bert;
+  for (const char* name : {"attention.self.query", "attention.self.key", "attention.self.value",
+                           "attention.output.dense", "intermediate.dense", "output.dense"}) {
+    bert[std::string(name) + ".weight"] = Product::kLarge;
+  }
+  ModelConfig config = preset("m2-bert-80M", 2048);
+  EXPECT_EQ(products_of(config), mixer);
+  config.use_monarch_mlp = false;
+  EXPECT_EQ(products_of(config), mixer);
+  EXPECT_EQ(products_of(preset("mosaic-bert-base", 512)), mosaic);
+  EXPECT_EQ(products_of(preset("bert-base", 512)), bert);
+}
+
+TEST(Parameters, OutputsAreRowsOfTheLastAxis) {
+  const auto list = by_name(preset("m2-bert-80M", 2048));
+  const std::string layer = "bert.encoder.layer.0.";
+  EXPECT_EQ(list.at(layer + "attention.in_linear.weight").outputs(), 3 * 768);
+  EXPECT_EQ(list.at(layer + "mlp.gated_layers.weight").outputs(), 6144);  // (4, 1536, 192)
+}
+
 // BERT's own names, written out as transformers has them.
 TEST(Parameters, PlainBert) {
   ModelConfig config = preset("bert-base", 512);

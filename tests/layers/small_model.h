@@ -49,6 +49,11 @@ class MemoryTensors final : public TensorFile {
   void release_pages(std::span<const std::byte>) const override {}
   std::string format() const override { return "memory"; }
 
+  // Another tensor, whose data the caller keeps.
+  void add(const std::string& name, const TensorView& tensor) {
+    tensors_[name] = tensor;
+    names_.push_back(name);
+  }
   float* values(const std::string& name) { return values_.at(name).data(); }
   TensorView& tensor(const std::string& name) { return tensors_.at(name); }
 

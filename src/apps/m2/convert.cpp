@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -17,6 +18,7 @@
 #include "core/log.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
+#include "kernels/number_types.h"
 #include "layers/weights.h"
 
 namespace m2 {
@@ -24,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<DType, 3> kDTypes = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr std::array<DType, 4> kDTypes = {DType::kF32, DType::kF16, DType::kBF16, DType::kI8};
 constexpr std::array kVocabularyFiles = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
                                          "special_tokens_map.json"};
 constexpr char kModules[] = "modules.json";
@@ -40,6 +42,8 @@ struct Entry {
   std::string parameter;  // whose values it has; empty for what is no parameter of the model
   const TensorView* source = nullptr;
   DType dtype = DType::kF32;
+  std::vector<int64_t> shape;
+  bool scales = false;  // of the parameter's int8, not its values
 };
 
 // The new file's tensors, made one at a time.
@@ -53,10 +57,7 @@ class Conversion {
       if (flags.dtype == dtype_name(dtype)) dtype_ = dtype;
     }
     check_tied();
-    for (WrittenName& written : written_names(model.config, weights_.parameters(), style_)) {
-      const TensorView* source = weights_.view(written.parameter);
-      entries_.push_back({written.name, written.parameter, source, new_dtype(source->dtype)});
-    }
+    add_parameters();
     add_other_heads();
     add_position_ids();
   }
@@ -67,17 +68,43 @@ class Conversion {
   void write(const std::string& path) {
     std::vector<NamedTensor> tensors;
     for (const Entry& entry : entries_) {
-      tensors.push_back({entry.name, {entry.dtype, entry.source->shape, nullptr}});
+      tensors.push_back({entry.name, {entry.dtype, entry.shape, nullptr}});
     }
     write_safetensors(path, tensors, [&](size_t index) { return bytes_of(entries_[index]); },
                       {{"format", "pt"}});
   }
 
  private:
-  DType new_dtype(DType stored) const {
-    if (!is_floating(stored)) return stored;
-    if (dtype_) return *dtype_;
+  // Int8 is of large products alone.
+  DType new_dtype(DType stored, Product product) const {
+    if (product == Product::kNone && !is_floating(stored)) return stored;
+    const bool integers = dtype_ == DType::kI8;
+    if (integers && product != Product::kNone) return product_type(product, DType::kI8);
+    if (dtype_ && !integers) return *dtype_;
     return stored == DType::kF64 ? DType::kF32 : stored;
+  }
+
+  void add_parameters() {
+    std::map<std::string, const Parameter*> held;
+    for (const Parameter& parameter : weights_.parameters()) held[parameter.name] = &parameter;
+    for (const WrittenName& written : written_names(model_.config, weights_.parameters(), style_)) {
+      const Parameter& parameter = *held.at(written.parameter);
+      const TensorView* source = weights_.view(parameter.name);
+      const DType dtype = new_dtype(source->dtype, parameter.product);
+      entries_.push_back({written.name, parameter.name, source, dtype, source->shape});
+      if (dtype != DType::kI8) continue;
+      if (style_ == NameStyle::kUpstream) {
+        throw usage_error(
+            "--names upstream: the research code and transformers read no int8; take --dtype fp32, "
+            "fp16 or bf16");
+      }
+      entries_.push_back({scale_name(written.name),
+                          parameter.name,
+                          source,
+                          DType::kF32,
+                          {parameter.outputs()},
+                          true});
+    }
   }
 
   // Of two copies that the model takes for one weight only one is written.
@@ -106,7 +133,8 @@ class Conversion {
       if (head && !known.contains(canonical)) heads[canonical] = model_.tensors->find(name);
     }
     for (const auto& [name, source] : heads) {
-      entries_.push_back({name, "", source, new_dtype(source->dtype)});
+      entries_.push_back(
+          {name, "", source, new_dtype(source->dtype, Product::kNone), source->shape});
     }
   }
 
@@ -117,7 +145,7 @@ class Conversion {
     positions_.resize(static_cast<size_t>(count));
     std::iota(positions_.begin(), positions_.end(), int64_t{0});
     positions_view_ = {DType::kI64, {1, count}, positions_.data()};
-    entries_.push_back({*name, "", &positions_view_, DType::kI64});
+    entries_.push_back({*name, "", &positions_view_, DType::kI64, positions_view_.shape});
   }
 
   std::span<const std::byte> bytes_of(const Entry& entry) {
@@ -128,7 +156,17 @@ class Conversion {
     last_ = stored;
     FloatTensor values;  // reading a weight refuses NaNs and infinities
     if (!entry.parameter.empty()) values = weights_.get(entry.parameter);
-    if (entry.dtype == source.dtype) return stored;
+    if (entry.scales && source.dtype == DType::kI8) {
+      const TensorView& scales = *weights_.scales(entry.parameter);
+      return {static_cast<const std::byte*>(scales.data), scales.bytes()};
+    }
+    if (entry.dtype == source.dtype && !entry.scales) return stored;
+    if (entry.scales || entry.dtype == DType::kI8) return quantised(entry, values.values());
+    return narrowed(entry, values);
+  }
+
+  std::span<const std::byte> narrowed(const Entry& entry, const FloatTensor& values) {
+    const TensorView& source = *entry.source;
     AlignedBuffer<float> wide;
     std::span<const float> numbers = values.values();
     if (entry.parameter.empty()) {
@@ -137,11 +175,27 @@ class Conversion {
       numbers = {wide.data(), wide.size()};
     }
     narrowed_.resize(numbers.size() * dtype_size(entry.dtype));
-    if (!narrow_from_float(entry.dtype, numbers, narrowed_.data())) {
-      throw input_error(concat("the weight ", printable(entry.name), " holds a value beyond ",
-                               dtype_name(entry.dtype), "; take --dtype fp32"));
-    }
+    if (!narrow_from_float(entry.dtype, numbers, narrowed_.data())) refuse_value(entry);
     return {narrowed_.data(), narrowed_.size()};
+  }
+
+  // A weight's integers, or their scales.
+  std::span<const std::byte> quantised(const Entry& entry, std::span<const float> values) {
+    const TensorView& source = *entry.source;
+    const size_t width = static_cast<size_t>(source.shape.back());
+    integers_.resize(values.size());
+    scales_.resize(values.size() / width);
+    for (size_t output = 0; output < scales_.size(); ++output) {
+      scales_[output] = quantise_weights(values.data() + output * width, width,
+                                         integers_.data() + output * width);
+      if (!std::isfinite(scales_[output] * kLargestInteger)) refuse_value(entry);
+    }
+    return entry.scales ? std::as_bytes(std::span(scales_)) : std::as_bytes(std::span(integers_));
+  }
+
+  [[noreturn]] static void refuse_value(const Entry& entry) {
+    throw input_error(concat("the weight ", printable(entry.name), " holds a value beyond ",
+                             dtype_name(entry.dtype), "; take --dtype fp32"));
   }
 
   const ModelDescription& model_;
@@ -152,6 +206,8 @@ class Conversion {
   std::vector<int64_t> positions_;
   TensorView positions_view_;
   AlignedBuffer<std::byte> narrowed_;
+  std::vector<int8_t> integers_;
+  std::vector<float> scales_;
   std::span<const std::byte> last_;
 };
 
@@ -260,7 +316,8 @@ void add_convert(CLI::App& app) {
   command
       ->add_option("--dtype", flags->dtype,
                    "Of the new weights, " + join(dtypes, ", ") +
-                       ", rounded to nearest even; left out, each keeps its own")
+                       ", rounded to nearest even; int8 is for the weights of large products "
+                       "alone, with a scale an output; left out, each keeps its own")
       ->check(CLI::IsMember(dtypes));
   command
       ->add_option("--names", flags->names,
