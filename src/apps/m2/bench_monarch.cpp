@@ -44,7 +44,10 @@ void fill_random(float* values, size_t count, size_t terms) {
     return numbers;
   }();
   const float scale = 1 / std::sqrt(static_cast<float>(terms));
-  for (size_t i = 0; i < count; ++i) values[i] = drawn[i % drawn.size()] * scale;
+  for (size_t first = 0; first < count; first += drawn.size()) {
+    const size_t some = std::min(drawn.size(), count - first);
+    for (size_t i = 0; i < some; ++i) values[first + i] = drawn[i] * scale;
+  }
 }
 
 // A matrix of points × points and what it multiplies.
