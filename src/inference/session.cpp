@@ -202,7 +202,7 @@ void Session::compute_batch(Window& window, const Batch& batch) {
     window.say(static_cast<double>(batch.rows) * layers_done / layers);
   };
   ForwardContext context = {*executor_, workspace_, spectra_, on_layer};
-  model_->encoder->forward(texts, rows, layers, context, hidden_);
+  model_->encoder->forward(texts, rows, layers, wanted_rows(window.request), context, hidden_);
   for (size_t i = 0; i < batch.indices.size(); ++i) {
     const size_t index = batch.indices[i];
     Window::Held result;
@@ -211,15 +211,23 @@ void Session::compute_batch(Window& window, const Batch& batch) {
   }
 }
 
+bool Session::pools_mean(const VectorRequest& request) const {
+  return request.pooling == Pooling::kMean ||
+         (request.pooling == Pooling::kPooler && model_->config.pool_all);
+}
+
+WantedRows Session::wanted_rows(const VectorRequest& request) const {
+  const bool all = request.pooling == Pooling::kNone || pools_mean(request);
+  return all ? WantedRows::kAll : WantedRows::kFirst;
+}
+
 size_t Session::pool(const TokenSequence& sequence, const TextRows& rows,
                      const VectorRequest& request, std::vector<float>& out) const {
   const size_t channels = static_cast<size_t>(model_->config.hidden_size);
   const bool pooled = request.pooling != Pooling::kNone;
   const size_t count = pooled ? 1 : rows.length;
   out.resize(count * channels);
-  const bool mean = request.pooling == Pooling::kMean ||
-                    (request.pooling == Pooling::kPooler && model_->config.pool_all);
-  if (mean) {
+  if (pools_mean(request)) {
     mean_rows(hidden_, rows, sequence.mask, out);
   } else {
     for (size_t row = 0; row < count; ++row) {

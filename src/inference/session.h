@@ -93,6 +93,8 @@ class Session {
   void tell_what_is_not_kept(size_t group);
   // What sequences of that length share: the size of their transform; 0 for all without filters.
   size_t group_of(size_t length) const;
+  bool pools_mean(const VectorRequest& request) const;
+  WantedRows wanted_rows(const VectorRequest& request) const;
   // The vectors of one text, one after the other; returns how many.
   size_t pool(const TokenSequence& sequence, const TextRows& rows, const VectorRequest& request,
               std::vector<float>& out) const;

@@ -119,10 +119,10 @@ Attention::Attention(const Weights& weights, const std::string& prefix, size_t o
   output_ = make_output(weights, prefix, layout, output_stride);
 }
 
-void Attention::project_input(const RowTiles& rows, const Activations& u, Executor& executor,
-                              Workspace& workspace) const {
+void Attention::project_input(const RowTiles& rows, const Activations& u, WantedRows wanted,
+                              Executor& executor, Workspace& workspace) const {
   workspace.projections.resize(rows, kParts * y_stride_);
-  const auto groups = rows.groups(static_cast<size_t>(executor.workers()));
+  const auto groups = group_tiles(rows.tiles(), static_cast<size_t>(executor.workers()));
   executor.parallel_for(groups.size(), [&](size_t index, int worker) {
     const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
@@ -135,7 +135,9 @@ void Attention::project_input(const RowTiles& rows, const Activations& u, Execut
     }
     scratch.clock.lap(Phase::kMoves);
     for (size_t panel = 0; panel < input_.panels().size(); ++panel) {
+      const bool queries = input_.panels()[panel].first < y_stride_;
       for (size_t i = 0; i < tiles.size(); ++i) {
+        if (queries && wanted == WantedRows::kFirst && tiles[i].row > 0) continue;
         project_panel(panel, rows.texts()[tiles[i].text], tiles[i], operands[i], scratch,
                       workspace.projections);
       }
@@ -159,11 +161,15 @@ void Attention::project_panel(size_t panel, const TextRows& text, const Tile& ti
   scratch.clock.lap(Phase::kMoves);
 }
 
-void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& workspace) const {
+void Attention::attend(const RowTiles& rows, WantedRows wanted, Executor& executor,
+                       Workspace& workspace) const {
   std::vector<HeadTask> tasks;
+  const auto end_of = [&](const TextRows& text) {
+    return wanted == WantedRows::kFirst ? kTileStep : text.padded_rows;
+  };
   for (size_t text = 0; text < rows.texts().size(); ++text) {
     for (size_t head = 0; head < heads_; ++head) {
-      for (size_t row = 0; row < rows.texts()[text].padded_rows; row += kAttentionQueries) {
+      for (size_t row = 0; row < end_of(rows.texts()[text]); row += kAttentionQueries) {
         tasks.push_back({text, head, row});
       }
     }
@@ -177,7 +183,7 @@ void Attention::attend(const RowTiles& rows, Executor& executor, Workspace& work
     head.channel_blocks = head_blocks_;
     head.block_stride = text.padded_rows * kChannelBlock;
     head.first_query = task.row;
-    head.queries = std::min(kAttentionQueries, text.padded_rows - task.row);
+    head.queries = std::min(kAttentionQueries, end_of(text) - task.row);
     head.keys = round_up(text.length, kChannelBlock);
     head.q = head.out = projections.block(text, block) + at;
     head.k = projections.block(text, y_blocks_ + block);

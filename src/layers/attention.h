@@ -34,11 +34,14 @@ class Attention {
   // rows of the tile that project_output() writes.
   Attention(const Weights& weights, const std::string& prefix, size_t output_stride);
 
-  // u -> q, k and v of every head in workspace.projections.
-  void project_input(const RowTiles& rows, const Activations& u, Executor& executor,
-                     Workspace& workspace) const;
-  // y, in q's place. workspace.key_bias is made.
-  void attend(const RowTiles& rows, Executor& executor, Workspace& workspace) const;
+  // u -> q, k and v of every head in workspace.projections. For a text's first row q is made of its
+  // first tile alone.
+  void project_input(const RowTiles& rows, const Activations& u, WantedRows wanted,
+                     Executor& executor, Workspace& workspace) const;
+  // y, in q's place. workspace.key_bias is made. For a text's first row only its first kTileStep
+  // are made.
+  void attend(const RowTiles& rows, WantedRows wanted, Executor& executor,
+              Workspace& workspace) const;
   // A group of tiles of y to the layer's output, tile i at output + i·kTileRows·output_stride;
   // channels beyond H are zero.
   void project_output(const RowTiles& rows, std::span<const Tile> tiles, const Activations& u,

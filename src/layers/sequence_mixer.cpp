@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <map>
+#include <vector>
 
 #include "kernels/layout.h"
 #include "kernels/long_conv.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr double kMixerNormEps = 1e-5;  // not the configuration's: the published code's default
 constexpr size_t kSignals = 3;          // x1, x2, v
+constexpr size_t kPostGate = 1;         // x2
 constexpr size_t kShortTaps = 3;
 
 // in_linear with each third's outputs filled up to whole channel blocks, the new rows zero.
@@ -21,6 +23,7 @@ Linear make_input(const Weights& weights, const std::string& prefix, size_t chan
   const FloatTensor bias = weights.get(prefix + ".in_linear.bias");
   Linear::Shape shape = {channels, kSignals * padded, padded, kPanelWidth};
   shape.type = weights.products();
+  shape.cuts = {padded, 2 * padded};  // a panel holds one signal's channels
   if (padded == channels) return Linear(shape, weight.data(), bias.data());
   std::vector<float> wide_weight(kSignals * padded * channels), wide_bias(kSignals * padded);
   for (size_t signal = 0; signal < kSignals; ++signal) {
@@ -63,6 +66,15 @@ AlignedBuffer<float> make_short_filters(const Weights& weights, const std::strin
   return filters;
 }
 
+// Texts of one transform size use one set of spectra.
+std::map<size_t, std::vector<const TextRows*>> texts_by_transform(const RowTiles& rows) {
+  std::map<size_t, std::vector<const TextRows*>> texts;
+  for (const TextRows& text : rows.texts()) {
+    texts[transform_size(2 * text.length)].push_back(&text);
+  }
+  return texts;
+}
+
 }  // namespace
 
 SequenceMixer::SequenceMixer(const Weights& weights, const std::string& prefix,
@@ -83,10 +95,10 @@ SequenceMixer::SequenceMixer(const Weights& weights, const std::string& prefix,
   }
 }
 
-void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor& executor,
-                                  Workspace& workspace) const {
+void SequenceMixer::project_input(const RowTiles& rows, Activations& u, WantedRows wanted,
+                                  Executor& executor, Workspace& workspace) const {
   workspace.projections.resize(rows, kSignals * stride_);
-  const auto groups = rows.groups(static_cast<size_t>(executor.workers()));
+  const auto groups = group_tiles(rows.tiles(), static_cast<size_t>(executor.workers()));
   executor.parallel_for(groups.size(), [&](size_t index, int worker) {
     const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
@@ -107,7 +119,9 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor
     for (size_t panel = 0; panel < input_.panels().size(); ++panel) {
       const size_t first = input_.panels()[panel].first / kChannelBlock;
       const size_t count = input_.panels()[panel].width / kChannelBlock;
+      const bool only_first = wanted == WantedRows::kFirst && first / blocks_ == kPostGate;
       for (size_t i = 0; i < tiles.size(); ++i) {
+        if (only_first && tiles[i].row > 0) continue;
         input_.apply_panel(panel, tiles[i].rows, operands[i], out);
         scratch.clock.lap(Phase::kGemm);
         workspace.projections.scatter(rows.texts()[tiles[i].text], tiles[i], first, count, out,
@@ -118,18 +132,16 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, Executor
   });
 }
 
+const float* SequenceMixer::short_filter(size_t channel_block) const {
+  return short_filters_.data() + channel_block * kSignals * (kShortTaps + 1) * kChannelBlock;
+}
+
 void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t layer,
                              SpectrumClient& filters, Executor& executor,
                              Workspace& workspace) const {
-  std::set<size_t> sizes;
-  for (const TextRows& text : rows.texts()) sizes.insert(transform_size(2 * text.length));
-  for (const size_t size : sizes) {
+  for (const auto& [size, texts] : texts_by_transform(rows)) {
     const auto plan = fft_plan(size);
     const auto spectra = filters.get(layer, {&gated_filter_, residual_filter()}, *plan, executor);
-    std::vector<const TextRows*> texts;
-    for (const TextRows& text : rows.texts()) {
-      if (transform_size(2 * text.length) == size) texts.push_back(&text);
-    }
     executor.parallel_for(texts.size() * blocks_, [&](size_t index, int worker) {
       const TextRows& text = *texts[index / blocks_];
       const size_t b = index % blocks_;
@@ -139,7 +151,7 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
       block.x1 = workspace.projections.block(text, b);
       block.x2 = workspace.projections.block(text, blocks_ + b);
       block.v = workspace.projections.block(text, 2 * blocks_ + b);
-      block.short_filter = short_filters_.data() + b * kSignals * (kShortTaps + 1) * kChannelBlock;
+      block.short_filter = short_filter(b);
       block.residual = residual_filter_ ? u.block(text, b) : nullptr;
       spectra->give(b, *plan, block);
       block.out = workspace.projections.block(text, b);
@@ -148,6 +160,36 @@ void SequenceMixer::convolve(const RowTiles& rows, const Activations& u, size_t 
       scratch.clock.start();
       long_conv(block);
       scratch.clock.lap(Phase::kLongConv);
+    });
+  }
+}
+
+void SequenceMixer::convolve_first(const RowTiles& rows, const Activations& u, size_t layer,
+                                   SpectrumClient& filters, Executor& executor,
+                                   Workspace& workspace) const {
+  for (const auto& [size, texts] : texts_by_transform(rows)) {
+    const auto plan = fft_plan(size);
+    const auto taps =
+        filters.first_taps(layer, {&gated_filter_, residual_filter()}, *plan, executor);
+    executor.parallel_for(texts.size() * blocks_, [&](size_t index, int worker) {
+      const TextRows& text = *texts[index / blocks_];
+      const size_t b = index % blocks_;
+      LongConvFirst request;
+      request.length = text.length;
+      request.x1 = workspace.projections.block(text, b);
+      request.x2 = workspace.projections.block(text, blocks_ + b);
+      request.v = workspace.projections.block(text, 2 * blocks_ + b);
+      request.short_filter = short_filter(b);
+      request.gated_taps = taps->block(0, b);
+      if (residual_filter_) {
+        request.residual = u.block(text, b);
+        request.residual_taps = taps->block(1, b);
+      }
+      request.out = workspace.projections.block(text, b);
+      PhaseClock& clock = workspace.workers[static_cast<size_t>(worker)].clock;
+      clock.start();
+      long_conv_first(request);
+      clock.lap(Phase::kLongConv);
     });
   }
 }

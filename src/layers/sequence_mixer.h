@@ -25,13 +25,16 @@ class SequenceMixer {
   SequenceMixer(const Weights& weights, const std::string& prefix, size_t output_stride);
 
   // u -> x1, x2, v before the short filter, in workspace.projections. With training additions `u`
-  // becomes u0.
-  void project_input(const RowTiles& rows, Activations& u, Executor& executor,
+  // becomes u0. For a text's first row x2 is made of its first tile alone.
+  void project_input(const RowTiles& rows, Activations& u, WantedRows wanted, Executor& executor,
                      Workspace& workspace) const;
   // Short filter, gates and long convolutions; y takes x1's place in workspace.projections. The
   // spectra come from `filters` as layer number `layer`.
   void convolve(const RowTiles& rows, const Activations& u, size_t layer, SpectrumClient& filters,
                 Executor& executor, Workspace& workspace) const;
+  // The same for row 0 of each text, by direct sums: the other rows of y are undefined.
+  void convolve_first(const RowTiles& rows, const Activations& u, size_t layer,
+                      SpectrumClient& filters, Executor& executor, Workspace& workspace) const;
   // A group of tiles of y to the mixer's output, tile i at output + i·kTileRows·output_stride.
   void project_output(const RowTiles& rows, std::span<const Tile> tiles, WorkerScratch& scratch,
                       const Activations& projections, float* output) const;
@@ -42,6 +45,8 @@ class SequenceMixer {
   }
 
  private:
+  const float* short_filter(size_t channel_block) const;
+
   size_t channels_, blocks_, stride_;
   std::optional<Norm> norm_;
   Linear input_, output_;

@@ -21,13 +21,15 @@ AttentionBert::AttentionBert(const Weights& weights)
   }
 }
 
-void AttentionBert::mix(const Layer& layer, const RowTiles& rows, ForwardContext& context,
-                        Activations& hidden) const {
+void AttentionBert::mix(const Layer& layer, const RowTiles& rows, WantedRows wanted,
+                        ForwardContext& context, Activations& hidden) const {
   Workspace& workspace = context.workspace;
-  layer.attention.project_input(rows, hidden, context.executor, workspace);
-  layer.attention.attend(rows, context.executor, workspace);
+  layer.attention.project_input(rows, hidden, wanted, context.executor, workspace);
+  layer.attention.attend(rows, wanted, context.executor, workspace);
   // The rest is a chain of its own for each group of tiles: what is between stays in the cache.
-  const auto groups = rows.groups(static_cast<size_t>(context.executor.workers()));
+  const std::vector<Tile> firsts = rows.first_tiles();
+  const auto groups = group_tiles(wanted == WantedRows::kFirst ? firsts : rows.tiles(),
+                                  static_cast<size_t>(context.executor.workers()));
   context.executor.parallel_for(groups.size(), [&](size_t index, int worker) {
     const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
@@ -58,7 +60,7 @@ void AttentionBert::clear_masked_rows(std::span<const TokenSpan> texts, const Ro
 }
 
 void AttentionBert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
-                            ForwardContext& context, Activations& hidden) const {
+                            WantedRows wanted, ForwardContext& context, Activations& hidden) const {
   M2_CHECK(texts.size() == rows.texts().size());
   M2_CHECK(layers >= 0 && static_cast<size_t>(layers) <= layers_.size());
   context.workspace.workers.resize(static_cast<size_t>(context.executor.workers()));
@@ -66,7 +68,8 @@ void AttentionBert::forward(std::span<const TokenSpan> texts, const RowTiles& ro
   make_key_bias(texts, rows, context.workspace);
   for (int layer = 0; layer < layers; ++layer) {
     if (context.on_layer) context.on_layer(layer);
-    mix(layers_[static_cast<size_t>(layer)], rows, context, hidden);
+    mix(layers_[static_cast<size_t>(layer)], rows, layer + 1 == layers ? wanted : WantedRows::kAll,
+        context, hidden);
   }
   if (layers > 0 && config_.family == Family::kMosaicBert) clear_masked_rows(texts, rows, hidden);
 }

@@ -19,14 +19,14 @@ class AttentionBert final : public Encoder {
   // MosaicBERT's rows where the mask is 0 come back as zeros, as published, but for those of the
   // embedding layer alone.
   void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
-               ForwardContext& context, Activations& hidden) const override;
+               WantedRows wanted, ForwardContext& context, Activations& hidden) const override;
 
  private:
   struct Layer {
     Attention attention;
     DimensionMixer dimension_mixer;
   };
-  void mix(const Layer& layer, const RowTiles& rows, ForwardContext& context,
+  void mix(const Layer& layer, const RowTiles& rows, WantedRows wanted, ForwardContext& context,
            Activations& hidden) const;
   void clear_masked_rows(std::span<const TokenSpan> texts, const RowTiles& rows,
                          Activations& hidden) const;

@@ -33,9 +33,11 @@ class Encoder {
   virtual const ModelConfig& config() const = 0;
 
   // Hidden states after `layers` layers (the embedding layer alone for 0) of the texts that `rows`
-  // was made from, hidden_size channels, in `hidden`.
+  // was made from, hidden_size channels, in `hidden`. Where each text's first row alone is wanted
+  // the last layer computes no more: a fraction of its work, and within rounding of what it is
+  // among all rows.
   virtual void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
-                       ForwardContext& context, Activations& hidden) const = 0;
+                       WantedRows wanted, ForwardContext& context, Activations& hidden) const = 0;
 };
 
 // The encoder of the configuration's family. Throws Error(kInput) for weights that do not fit it.

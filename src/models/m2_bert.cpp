@@ -20,15 +20,22 @@ M2Bert::M2Bert(const Weights& weights)
   }
 }
 
-void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
+void M2Bert::mix(size_t layer, const RowTiles& rows, WantedRows wanted, ForwardContext& context,
                  Activations& hidden) const {
   const SequenceMixer& sequence_mixer = layers_[layer].sequence_mixer;
   const DimensionMixer& dimension_mixer = layers_[layer].dimension_mixer;
   Workspace& workspace = context.workspace;
-  sequence_mixer.project_input(rows, hidden, context.executor, workspace);
-  sequence_mixer.convolve(rows, hidden, layer, context.spectra, context.executor, workspace);
+  sequence_mixer.project_input(rows, hidden, wanted, context.executor, workspace);
+  if (wanted == WantedRows::kFirst) {
+    sequence_mixer.convolve_first(rows, hidden, layer, context.spectra, context.executor,
+                                  workspace);
+  } else {
+    sequence_mixer.convolve(rows, hidden, layer, context.spectra, context.executor, workspace);
+  }
   // The rest is a chain of its own for each group of tiles: what is between stays in the cache.
-  const auto groups = rows.groups(static_cast<size_t>(context.executor.workers()));
+  const std::vector<Tile> firsts = rows.first_tiles();
+  const auto groups = group_tiles(wanted == WantedRows::kFirst ? firsts : rows.tiles(),
+                                  static_cast<size_t>(context.executor.workers()));
   context.executor.parallel_for(groups.size(), [&](size_t index, int worker) {
     const std::span<const Tile> tiles = groups[index];
     WorkerScratch& scratch = workspace.workers[static_cast<size_t>(worker)];
@@ -46,14 +53,15 @@ void M2Bert::mix(size_t layer, const RowTiles& rows, ForwardContext& context,
 }
 
 void M2Bert::forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
-                     ForwardContext& context, Activations& hidden) const {
+                     WantedRows wanted, ForwardContext& context, Activations& hidden) const {
   M2_CHECK(texts.size() == rows.texts().size());
   M2_CHECK(layers >= 0 && static_cast<size_t>(layers) <= layers_.size());
   context.workspace.workers.resize(static_cast<size_t>(context.executor.workers()));
   embeddings_.embed(texts, rows, context.executor, context.workspace, hidden);
   for (int layer = 0; layer < layers; ++layer) {
     if (context.on_layer) context.on_layer(layer);
-    mix(static_cast<size_t>(layer), rows, context, hidden);
+    mix(static_cast<size_t>(layer), rows, layer + 1 == layers ? wanted : WantedRows::kAll, context,
+        hidden);
   }
 }
 

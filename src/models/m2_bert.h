@@ -16,7 +16,7 @@ class M2Bert final : public Encoder {
 
   const ModelConfig& config() const override { return config_; }
   void forward(std::span<const TokenSpan> texts, const RowTiles& rows, int layers,
-               ForwardContext& context, Activations& hidden) const override;
+               WantedRows wanted, ForwardContext& context, Activations& hidden) const override;
 
   struct Layer {
     SequenceMixer sequence_mixer;
@@ -25,7 +25,8 @@ class M2Bert final : public Encoder {
   const std::vector<Layer>& layers() const { return layers_; }
 
  private:
-  void mix(size_t layer, const RowTiles& rows, ForwardContext& context, Activations& hidden) const;
+  void mix(size_t layer, const RowTiles& rows, WantedRows wanted, ForwardContext& context,
+           Activations& hidden) const;
 
   ModelConfig config_;
   size_t blocks_, row_stride_;

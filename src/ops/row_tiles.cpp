@@ -23,12 +23,18 @@ RowTiles::RowTiles(std::span<const size_t> lengths) {
   }
 }
 
-std::vector<std::span<const Tile>> RowTiles::groups(size_t workers) const {
-  const size_t share = (tiles_.size() + workers - 1) / workers;
-  const size_t size = std::clamp<size_t>(share, 1, kGroupTiles);
+std::vector<Tile> RowTiles::first_tiles() const {
+  std::vector<Tile> tiles;
+  for (size_t text = 0; text < texts_.size(); ++text) tiles.push_back({text, 0, kTileStep});
+  return tiles;
+}
+
+std::vector<std::span<const Tile>> group_tiles(std::span<const Tile> tiles, size_t workers) {
+  // Twice as many groups as workers, where there are so many tiles: one that is late is caught up.
+  const size_t size = std::clamp<size_t>(tiles.size() / (2 * workers), 1, kGroupTiles);
   std::vector<std::span<const Tile>> groups;
-  for (size_t first = 0; first < tiles_.size(); first += size) {
-    groups.push_back(std::span(tiles_).subspan(first, std::min(size, tiles_.size() - first)));
+  for (size_t first = 0; first < tiles.size(); first += size) {
+    groups.push_back(tiles.subspan(first, std::min(size, tiles.size() - first)));
   }
   return groups;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct Tile {
   size_t rows = 0;  // kTileRows, but for a text's last tile: what is left, a multiple of kTileStep
 };
 
+// Which rows of a text a computation is for.
+enum class WantedRows : uint8_t {
+  kAll,
+  kFirst  // that of token 0
+};
+
 // Tiles that a worker takes together: each panel of weights is read once for all of them.
 inline constexpr size_t kGroupTiles = 4;
 
@@ -32,9 +39,8 @@ class RowTiles {
   explicit RowTiles(std::span<const size_t> lengths);
   const std::vector<TextRows>& texts() const { return texts_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
-  // The tiles in runs of up to kGroupTiles, shorter where `workers` would else stay idle. How tiles
-  // are grouped changes no bit.
-  std::vector<std::span<const Tile>> groups(size_t workers) const;
+  // The first rows of each text, in its shortest tile.
+  std::vector<Tile> first_tiles() const;
   size_t padded_rows() const { return padded_rows_; }
 
  private:
@@ -42,6 +48,10 @@ class RowTiles {
   std::vector<Tile> tiles_;
   size_t padded_rows_ = 0;
 };
+
+// Runs of up to kGroupTiles, shorter where `workers` would else stay idle. How tiles are grouped
+// changes no bit.
+std::vector<std::span<const Tile>> group_tiles(std::span<const Tile> tiles, size_t workers);
 
 // Activations of a batch: for each text, channel blocks of [padded_rows][16] fp32, one after the
 // other. Memory is kept from batch to batch.

@@ -70,6 +70,22 @@ TEST_P(SessionTest, ABatchGivesTheBitsOfEachAlone) {
   EXPECT_EQ(backwards, batch);
 }
 
+// The last layer computes token 0 alone for it: by direct sums, within rounding of the transforms.
+TEST(Session, ClsIsTheFirstHiddenState) {
+  Session session(small_model(), {2});
+  const auto sequences = sequences_of(kLengths);
+  const auto vectors = vectors_of(session, sequences, {Pooling::kCls, false});
+  const auto hidden = vectors_of(session, sequences, {Pooling::kNone, false});
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    double difference = 0, norm = 0;
+    for (size_t c = 0; c < vectors[i].size(); ++c) {
+      difference += std::pow(vectors[i][c] - hidden[i][c], 2);
+      norm += std::pow(hidden[i][c], 2);
+    }
+    EXPECT_LT(std::sqrt(difference / norm), 3e-6) << kLengths[i];
+  }
+}
+
 TEST(Session, LastRowsOfATileAreTheSequencesOwn) {
   // Hidden states reach the end of each length, and differ where the last token does.
   Session session(small_model(), {2});

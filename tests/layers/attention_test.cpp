@@ -72,7 +72,8 @@ class AttentionBertTest : public testing::TestWithParam<Family> {
     for (size_t i = 0; i < ids.size(); ++i) spans.push_back({ids[i], zeros[i], ones[i]});
     const RowTiles rows(lengths);
     ForwardContext context = {pool, workspace, spectra, {}};
-    model_->forward(spans, rows, static_cast<int>(config_.num_hidden_layers), context, hidden);
+    model_->forward(spans, rows, static_cast<int>(config_.num_hidden_layers), WantedRows::kAll,
+                    context, hidden);
     const size_t channels = static_cast<size_t>(config_.hidden_size);
     std::vector<float> values;
     for (size_t row = 0; row < lengths[wanted]; ++row) {

@@ -107,7 +107,8 @@ class GoldenTest : public testing::TestWithParam<Case> {
   std::string path(const std::string& name) const { return GetParam().folder + "/" + name; }
 
   // Hidden states after `layers` layers, [texts][length][channels].
-  std::vector<float> hidden_states(int layers, Activations& hidden) {
+  std::vector<float> hidden_states(int layers, Activations& hidden,
+                                   WantedRows wanted = WantedRows::kAll) {
     std::vector<TokenSpan> spans;
     for (size_t i = 0; i < texts_; ++i) {
       const auto part = [&](const std::vector<int32_t>& all) {
@@ -116,7 +117,7 @@ class GoldenTest : public testing::TestWithParam<Case> {
       spans.push_back({part(ids_), part(types_), part(mask_)});
     }
     ForwardContext context = {pool_, workspace_, *spectra_, {}};
-    model_->forward(spans, rows(), layers, context, hidden);
+    model_->forward(spans, rows(), layers, wanted, context, hidden);
     std::vector<float> values(texts_ * length_ * channels_);
     for (size_t i = 0; i < texts_ * length_; ++i) {
       copy_row(hidden, rows().texts()[i / length_], i % length_,
@@ -224,6 +225,31 @@ TEST_P(FilterGoldenTest, FilterTapsAreWithinTheBound) {
   EXPECT_LT(
       relative_error(filter_taps(filter, 1, length_), read_floats(path("layer0_filter_rev.npy"))),
       kBound);
+}
+
+// Row 0 of each text's [length][channels] hidden states.
+template <class T>
+std::vector<T> first_rows(const std::vector<T>& hidden, size_t length, size_t channels) {
+  std::vector<T> rows;
+  for (size_t at = 0; at < hidden.size(); at += length * channels) {
+    const auto row = hidden.begin() + static_cast<ptrdiff_t>(at);
+    rows.insert(rows.end(), row, row + static_cast<ptrdiff_t>(channels));
+  }
+  return rows;
+}
+
+TEST_P(GoldenTest, FirstRowsAloneAreWithinTheBound) {
+  Activations hidden;
+  const auto found =
+      first_rows(hidden_states(layers(), hidden, WantedRows::kFirst), length_, channels_);
+  EXPECT_LT(relative_error(found, first_rows(last_hidden(), length_, channels_)), kBound);
+  ids_[length_ - 1] += 1;  // what token 0 sees reaches to the end of the text
+  const auto other =
+      first_rows(hidden_states(layers(), hidden, WantedRows::kFirst), length_, channels_);
+  const bool reaches = model_->config().family != Family::kM2Bert || model_->config().bidirectional;
+  if (reaches && mask_[length_ - 1] == 1) {
+    EXPECT_NE(other, found);
+  }
 }
 
 // What bf16 and int8 products may cost a pooled vector in relative L2 (the promise for int8 is

@@ -70,7 +70,8 @@ class MlmHeadTest : public testing::TestWithParam<const char*> {
     for (const auto& row : rows) spans.push_back({row, zeros, ones});
     rows_.emplace(std::vector<size_t>(texts, length));
     ForwardContext context = {pool_, workspace_, spectra_, {}};
-    encoder_->forward(spans, *rows_, static_cast<int>(config_.num_hidden_layers), context, hidden_);
+    encoder_->forward(spans, *rows_, static_cast<int>(config_.num_hidden_layers), WantedRows::kAll,
+                      context, hidden_);
     return hidden_;
   }
 
