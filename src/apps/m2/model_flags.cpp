@@ -73,8 +73,8 @@ ModelFiles ModelFlags::files() const {
 }
 
 SessionOptions ModelFlags::session() const {
-  const DType dtype = filter_cache_dtype == "fp16" ? DType::kF16 : DType::kF32;
-  return {threads, parse_bytes(filter_cache_bytes), dtype};
+  const DType spectra = filter_cache_dtype == "fp16" ? DType::kF16 : DType::kF32;
+  return {threads, parse_bytes(filter_cache_bytes), spectra};
 }
 
 size_t parse_bytes(const std::string& text) {
