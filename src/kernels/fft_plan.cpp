@@ -16,6 +16,10 @@ namespace {
 constexpr size_t kSmallestTransform = 16;
 constexpr size_t kElement = 2 * kChannelBlock;  // floats of one complex point of a channel block
 
+// Columns side by side: what a row of the work area holds of them is the piece of memory that the
+// passes over columns read and write at a time, 1 kB.
+constexpr size_t kColumnGroup = 8;
+
 // Odd parts of the supported sizes: within an octave they step by at most a quarter.
 constexpr std::array<size_t, 5> kOddFactors = {1, 3, 5, 9, 15};
 
@@ -28,6 +32,9 @@ void append_root(std::vector<float>& table, size_t numerator, size_t denominator
 }
 
 std::vector<int> radices_of(size_t points) {
+  // Two stages at least for a pass over columns, whose first and last stage do more than the
+  // others.
+  if (points == 4) return {2, 2};
   std::vector<int> radices;
   for (const int radix : {4, 2, 3, 5}) {
     while (points % static_cast<size_t>(radix) == 0) {
@@ -73,12 +80,15 @@ FftAxis make_axis(size_t points) {
   return axis;
 }
 
-// N1 takes powers of two only and stays below the square root: a column's copy then fits the first
-// cache together with its neighbours.
+// N1 is 4, 16 or 64, as large as half the square root of the size allows: a group of columns then
+// fits the second cache, and all its stages are radix 4. Supported sizes have a factor of 8.
 size_t column_points(size_t points) {
-  size_t power = points & (~points + 1);
-  while (power * power > points && power > 2) power /= 2;
-  return power;
+  const size_t power = points & (~points + 1);
+  size_t columns = 4;
+  while (columns < 64 && 2 * 16 * columns * columns <= points && power % (4 * columns) == 0) {
+    columns *= 4;
+  }
+  return columns;
 }
 
 void pair_rows(FftPlan& plan) {
@@ -107,7 +117,7 @@ std::shared_ptr<const FftPlan> make_plan(size_t points) {
     }
   }
   pair_rows(*plan);
-  while (plan->column_group < 4 && plan->rows.points % (2 * plan->column_group) == 0) {
+  while (plan->column_group < kColumnGroup && plan->rows.points % (2 * plan->column_group) == 0) {
     plan->column_group *= 2;
   }
   return plan;

@@ -6,6 +6,10 @@
 // permutes: an axis leaves its frequencies at digit-reversed positions, the inverse starts there.
 // A row k1 and the row N1−k1 hold each other's mirror frequencies N−k, which is what separates two
 // real signals that share a transform.
+//
+// An axis' first stage cuts it into pieces, one a residue of the frequency modulo its radix, which
+// the other stages take one by one. Its last stage's blocks hold the frequencies f, f + N2/radix,
+// …; between a row and its mirror, pieces and blocks mirror each other whole.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +46,7 @@ struct FftPlan {
   FftPlan& operator=(const FftPlan&) = delete;
 
   size_t points = 0;            // N
-  FftAxis columns;              // N1 points; even
+  FftAxis columns;              // N1 points: 4, 16 or 64, in at least two stages
   FftAxis rows;                 // N2 points
   std::vector<float> twiddles;  // [N2][N1 position] pairs (re, im) of exp(−2πi·n2·k1/N)
   std::vector<RowPair> pairs;   // N1/2 + 1 of them

@@ -114,81 +114,119 @@ HWY_INLINE void Butterfly(ComplexVec (&z)[kRadix]) {
   }
 }
 
-// Which inputs of a forward stage are known to be zero, which outputs of an inverse one are unread:
-// none, or the upper half of the axis.
+// Which inputs of a forward transform are known to be zero, which outputs of an inverse one are
+// unread: none, or the upper half of the axis.
 enum class Half { kBoth, kLower };
 
-// One stage for the `columns` transforms at `data`. Forward: butterfly, then twiddles (decimation
-// in frequency). Inverse: the mirror image of the same stage.
-template <size_t kRadix, Direction kDirection, Half kHalf>
-HWY_INLINE void RunStage(const FftAxis::Stage& stage, size_t columns, float* data) {
-  const ChannelTag d;
+// The butterfly of points whose upper half is zero and not looked at.
+template <size_t kRadix>
+HWY_INLINE void ButterflyOfLower(ComplexVec (&z)[kRadix]) {
+  if constexpr (kRadix == 2) {
+    z[1] = z[0];
+  } else {
+    static_assert(kRadix == 4);
+    const ComplexVec first = z[0], second = z[1], turn = TimesMinusI(z[1]);
+    z[0] = first + second;
+    z[1] = first + turn;
+    z[2] = first - second;
+    z[3] = first - turn;
+  }
+}
+
+// One butterfly of a stage at one vector of channels, its inputs `step` floats apart. Forward:
+// butterfly, then twiddles (decimation in frequency). Inverse: the mirror image. kTwiddled is false
+// where all twiddles are 1.
+template <size_t kRadix, Direction kDirection, Half kHalf, bool kTwiddled>
+HWY_INLINE void StageButterfly(float* points, size_t step, const float* twiddles) {
+  constexpr bool kForward = kDirection == Direction::kForward;
   constexpr size_t kLive = kHalf == Half::kLower ? kRadix / 2 : kRadix;
+  ComplexVec z[kRadix];
+  for (size_t q = 0; q < (kForward ? kLive : kRadix); ++q) {
+    z[q] = LoadPoint<kDirection>(points + q * step);
+  }
+  if constexpr (kTwiddled && !kForward) {
+    for (size_t q = 1; q < kRadix; ++q) z[q] = Twiddled(z[q], twiddles + 2 * (q - 1));
+  }
+  if constexpr (kForward && kHalf == Half::kLower) {
+    ButterflyOfLower(z);
+  } else {
+    Butterfly(z);
+  }
+  if constexpr (kTwiddled && kForward) {
+    for (size_t q = 1; q < kRadix; ++q) z[q] = Twiddled(z[q], twiddles + 2 * (q - 1));
+  }
+  for (size_t q = 0; q < (kForward ? kRadix : kLive); ++q) {
+    StorePoint<kDirection>(z[q], points + q * step);
+  }
+}
+
+// The butterflies at offset j of one block of a stage, for `columns` neighbouring transforms.
+template <size_t kRadix, Direction kDirection, Half kHalf = Half::kBoth>
+HWY_INLINE void StageColumns(const FftAxis::Stage& stage, size_t j, size_t columns, float* block) {
   const size_t step = stage.stride * columns * kPoint;
-  for (size_t b = 0; b < stage.blocks; ++b) {
-    float* block = data + b * kRadix * step;
-    for (size_t j = 0; j < stage.stride; ++j) {
-      const float* twiddles = stage.twiddles + j * (kRadix - 1) * 2;
-      for (size_t c = 0; c < columns * kPoint; c += kPoint) {
-        float* points = block + j * columns * kPoint + c;
-        for (size_t lane = 0; lane < kChannelBlock; lane += hn::Lanes(d)) {
-          ComplexVec z[kRadix];
-          if constexpr (kDirection == Direction::kForward) {
-            for (size_t q = 0; q < kLive; ++q) {
-              z[q] = LoadPoint<kDirection>(points + q * step + lane);
-            }
-            for (size_t q = kLive; q < kRadix; ++q) z[q] = {hn::Zero(d), hn::Zero(d)};
-            Butterfly(z);
-            for (size_t q = 1; q < kRadix; ++q) z[q] = Twiddled(z[q], twiddles + 2 * (q - 1));
-            for (size_t q = 0; q < kRadix; ++q) {
-              StorePoint<kDirection>(z[q], points + q * step + lane);
-            }
-          } else {
-            for (size_t q = 0; q < kRadix; ++q) {
-              z[q] = LoadPoint<kDirection>(points + q * step + lane);
-            }
-            for (size_t q = 1; q < kRadix; ++q) z[q] = Twiddled(z[q], twiddles + 2 * (q - 1));
-            Butterfly(z);
-            for (size_t q = 0; q < kLive; ++q) {
-              StorePoint<kDirection>(z[q], points + q * step + lane);
-            }
-          }
-        }
+  const float* twiddles = stage.twiddles + j * (kRadix - 1) * 2;
+  for (size_t c = 0; c < columns; ++c) {
+    for (size_t lane = 0; lane < kChannelBlock; lane += hn::Lanes(ChannelTag())) {
+      float* points = block + (j * columns + c) * kPoint + lane;
+      if (j == 0) {
+        StageButterfly<kRadix, kDirection, kHalf, false>(points, step, twiddles);
+      } else {
+        StageButterfly<kRadix, kDirection, kHalf, true>(points, step, twiddles);
       }
     }
   }
 }
 
-template <Direction kDirection, Half kHalf = Half::kBoth>
-HWY_INLINE void RunStageOfRadix(const FftAxis::Stage& stage, size_t columns, float* data) {
-  if (stage.radix == 4) return RunStage<4, kDirection, kHalf>(stage, columns, data);
-  if (stage.radix == 2) return RunStage<2, kDirection, kHalf>(stage, columns, data);
-  if constexpr (kHalf == Half::kBoth) {
-    if (stage.radix == 3) return RunStage<3, kDirection, kHalf>(stage, columns, data);
-    RunStage<5, kDirection, kHalf>(stage, columns, data);
+// `blocks` blocks of one stage.
+template <size_t kRadix, Direction kDirection>
+HWY_NOINLINE void RunStage(const FftAxis::Stage& stage, size_t blocks, size_t columns,
+                           float* data) {
+  for (size_t b = 0; b < blocks; ++b) {
+    float* block = data + b * kRadix * stage.stride * columns * kPoint;
+    for (size_t j = 0; j < stage.stride; ++j) {
+      StageColumns<kRadix, kDirection>(stage, j, columns, block);
+    }
   }
 }
 
-// Natural order to digit-reversed positions. With Half::kLower the upper half of the points is
-// taken as zero and never read; the axis then starts with radix 2 or 4.
-template <Half kHalf>
-void ForwardAxis(const FftAxis& axis, size_t columns, float* data) {
-  if (axis.stages.empty()) return;
-  RunStageOfRadix<Direction::kForward, kHalf>(axis.stages.front(), columns, data);
-  for (size_t i = 1; i < axis.stages.size(); ++i) {
-    RunStageOfRadix<Direction::kForward>(axis.stages[i], columns, data);
+template <Direction kDirection>
+HWY_INLINE void RunStage(const FftAxis::Stage& stage, size_t blocks, size_t columns, float* data) {
+  if (stage.radix == 4) return RunStage<4, kDirection>(stage, blocks, columns, data);
+  if (stage.radix == 2) return RunStage<2, kDirection>(stage, blocks, columns, data);
+  if (stage.radix == 3) return RunStage<3, kDirection>(stage, blocks, columns, data);
+  RunStage<5, kDirection>(stage, blocks, columns, data);
+}
+
+// The stages between the first and the last, on piece number `piece` of those that the first stage
+// cuts the axis into: a piece stays in the first cache from stage to stage.
+HWY_INLINE void ForwardMiddle(const FftAxis& axis, size_t piece, size_t columns, float* data) {
+  const size_t pieces = static_cast<size_t>(axis.stages.front().radix);
+  float* start = data + piece * axis.stages.front().stride * columns * kPoint;
+  for (size_t i = 1; i + 1 < axis.stages.size(); ++i) {
+    RunStage<Direction::kForward>(axis.stages[i], axis.stages[i].blocks / pieces, columns, start);
   }
 }
 
-// Digit-reversed positions to natural order, times the number of points. With Half::kLower the
-// upper half of the result is not written.
-template <Half kHalf>
-void InverseAxis(const FftAxis& axis, size_t columns, float* data) {
-  if (axis.stages.empty()) return;
-  for (size_t i = axis.stages.size() - 1; i > 0; --i) {
-    RunStageOfRadix<Direction::kInverse>(axis.stages[i], columns, data);
+HWY_INLINE void InverseMiddle(const FftAxis& axis, size_t piece, size_t columns, float* data) {
+  const size_t pieces = static_cast<size_t>(axis.stages.front().radix);
+  float* start = data + piece * axis.stages.front().stride * columns * kPoint;
+  for (size_t i = axis.stages.size() - 2; i >= 1; --i) {
+    RunStage<Direction::kInverse>(axis.stages[i], axis.stages[i].blocks / pieces, columns, start);
   }
-  RunStageOfRadix<Direction::kInverse, kHalf>(axis.stages.front(), columns, data);
+}
+
+// A row's transform: natural order to digit-reversed positions.
+HWY_INLINE void ForwardRow(const FftAxis& axis, float* row) {
+  for (const FftAxis::Stage& stage : axis.stages) {
+    RunStage<Direction::kForward>(stage, stage.blocks, 1, row);
+  }
+}
+
+// Digit-reversed positions to natural order, times the number of points.
+HWY_INLINE void InverseRow(const FftAxis& axis, float* row) {
+  for (size_t i = axis.stages.size(); i > 0; --i) {
+    RunStage<Direction::kInverse>(axis.stages[i - 1], axis.stages[i - 1].blocks, 1, row);
+  }
 }
 
 }  // namespace HWY_NAMESPACE
