@@ -7,12 +7,14 @@
 #include "apps/m2/bench_run.h"
 #include "apps/m2/command.h"
 #include "cli/output_file.h"
+#include "core/dtype.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "core/threads.h"
 #include "inference/estimate.h"
 #include "kernels/isa.h"
 #include "ops/gemm/matmul.h"
+#include "ops/operand.h"
 
 namespace m2 {
 namespace {
@@ -21,6 +23,7 @@ constexpr int64_t kDefaultLengths[] = {128, 512, 2048, 8192, 32768};
 
 struct BenchFlags {
   ModelFlags model;
+  std::vector<std::string> dtypes;
   std::vector<int> threads = {0};
   std::vector<int64_t> lengths, batches = {1};
   int repeats = 5;
@@ -34,12 +37,22 @@ struct BenchFlags {
 };
 
 std::vector<BenchModel> load_models(const BenchFlags& flags) {
-  BenchModel loaded;
-  loaded.base_bytes = resident_memory();
-  loaded.model = load_model(flags.model.files());
-  loaded.dtype = "fp32";
-  loaded.bytes = resident_memory() - loaded.base_bytes;
-  return {std::move(loaded)};
+  std::vector<std::optional<DType>> dtypes;
+  for (const std::string& name : flags.dtypes) {
+    const auto dtype = parse_product_type(name);
+    if (std::find(dtypes.begin(), dtypes.end(), dtype) == dtypes.end()) dtypes.push_back(dtype);
+  }
+  if (dtypes.empty()) dtypes.emplace_back();  // the model's own
+  const int64_t base = resident_memory();
+  std::vector<BenchModel> models;
+  for (const auto dtype : dtypes) {
+    const int64_t before = resident_memory();
+    ModelFiles files = flags.model.files();
+    files.dtype = dtype;
+    const auto model = load_model(files);
+    models.push_back({model, resident_memory() - before, base});
+  }
+  return models;
 }
 
 // Those asked for; else the usual ones that the model takes, or its longest. None where documents
@@ -108,9 +121,12 @@ BenchPlan plan_of(const BenchFlags& flags) {
   BenchPlan plan;
   plan.peer_longest = longest_of_peers(flags);
   plan.peers = peers_of(flags);
-  plan.filter_cache_bytes = parse_bytes(flags.model.filter_cache_bytes);
-  for (const int threads : flags.threads) {
-    plan.threads.push_back(threads > 0 ? threads : physical_cores());
+  plan.session = flags.model.session();
+  for (const int asked : flags.threads) {
+    const int threads = asked > 0 ? asked : physical_cores();
+    if (std::find(plan.threads.begin(), plan.threads.end(), threads) == plan.threads.end()) {
+      plan.threads.push_back(threads);
+    }
   }
   plan.models = load_models(flags);
   plan.work = work_of(flags, *plan.models[0].model);
@@ -133,7 +149,8 @@ BenchSetting setting_of(const BenchFlags& flags, const BenchPlan& plan) {
   setting.gemm_library = gemm_library_version();
   setting.pooling = flags.pooling;
   if (config.family == Family::kM2Bert) {
-    setting.filter_cache_bytes = static_cast<int64_t>(plan.filter_cache_bytes);
+    setting.filter_cache_bytes = static_cast<int64_t>(plan.session.filter_cache_bytes);
+    setting.filter_cache_dtype = flags.model.filter_cache_dtype;
   }
   setting.repeats = flags.repeats;
   setting.peer_seconds = flags.peer_seconds;
@@ -203,16 +220,23 @@ void add_work(CLI::App& command, BenchFlags& flags) {
 }
 
 void add_settings(CLI::App& command, BenchFlags& flags) {
+  flags.model.add_compute(command);
+  command.remove_option(command.get_option("--threads"));  // here it is a list
+  std::vector<std::string> dtypes;
+  for (const DType dtype : kProductTypes) dtypes.emplace_back(dtype_name(dtype));
+  command
+      .add_option("--dtype", flags.dtypes,
+                  "Number types of the large products, each a model of its own; the model's own by "
+                  "default")
+      ->delimiter(',')
+      ->check(CLI::IsMember(dtypes))
+      ->envname("M2_DTYPE");
   command
       .add_option("--threads", flags.threads,
                   "Numbers of threads to time one after the other; 0 is one a physical core")
       ->delimiter(',')
       ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command
-      .add_option("--filter-cache-bytes", flags.model.filter_cache_bytes,
-                  "Memory for filter spectra kept from run to run, of each dtype")
-      ->envname("M2_FILTER_CACHE_BYTES")
+      ->envname("M2_THREADS")
       ->capture_default_str();
   command.add_option("--json", flags.json, "File for the figures; docs/benchmarks.md describes it");
   command.add_option("--svg", flags.svg, "File for a chart of tokens a second against length");
@@ -256,6 +280,7 @@ void add_bench(CLI::App& app) {
   add_work(*command, *flags);
   add_settings(*command, *flags);
   add_peers(*command, *flags);
+  add_bench_monarch(*command);
   command->footer(
       "roofline is the model's dense work divided by the time and by oneDNN's best rate on a\n"
       "2048x2304x768 product (GFLOP/s), measured between the timings; first is the first run,\n"

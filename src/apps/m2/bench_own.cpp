@@ -111,7 +111,7 @@ void BenchRun::warm_up() {
 }
 
 void BenchRun::time() {
-  const double rate = measure_gemm_rate(DType::kF32, session_.threads(), kGemmRepeats);
+  const double rate = measure_gemm_rate(model_.model->dtype, session_.threads(), kGemmRepeats);
   cell_.gemm_gflops = std::max(cell_.gemm_gflops, rate);
   cell_.seconds.push_back(compute());
   const PhaseSeconds phases = session_.phase_seconds();

@@ -15,8 +15,7 @@ namespace m2 {
 // A model and what it holds of memory.
 struct BenchModel {
   std::shared_ptr<const Model> model;
-  std::string dtype;
-  int64_t bytes = 0;       // resident since it was loaded
+  int64_t bytes = 0;       // that it made resident
   int64_t base_bytes = 0;  // resident before any model was
 };
 

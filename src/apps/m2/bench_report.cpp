@@ -58,7 +58,10 @@ Json setting_json(const BenchSetting& setting) {
               {"longest_text", setting.longest_text},
               {"dense_flops_per_token", setting.dense_flops_per_token},
               {"pooling", setting.pooling}};
-  if (setting.filter_cache_bytes >= 0) out["filter_cache_bytes"] = setting.filter_cache_bytes;
+  if (setting.filter_cache_bytes >= 0) {
+    out["filter_cache_bytes"] = setting.filter_cache_bytes;
+    out["filter_cache_dtype"] = setting.filter_cache_dtype;
+  }
   out["repeats"] = setting.repeats;
   out["peer_seconds"] = setting.peer_seconds;
   if (!setting.documents.empty()) out["documents"] = printable(setting.documents);

@@ -16,6 +16,7 @@ struct BenchSetting {
   int64_t longest_text = 0;  // of the model, in tokens
   double dense_flops_per_token = 0;
   std::string isa, gemm_library, pooling;
+  std::string filter_cache_dtype;
   int64_t filter_cache_bytes = -1;  // -1: a model without filters
   int repeats = 0;
   double peer_seconds = 0;

@@ -8,10 +8,12 @@
 
 #include "cli/interrupt.h"
 #include "config/model_config.h"
+#include "core/dtype.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "ops/gemm/matmul.h"
+#include "ops/operand.h"
 
 namespace m2 {
 namespace {
@@ -20,9 +22,13 @@ namespace {
 constexpr auto kSettleTime = std::chrono::milliseconds(200);
 
 BenchSeries own_series(const BenchModel& model, int threads) {
-  const std::string title =
-      concat("m2 " M2_VERSION ", oneDNN ", gemm_library_version(), ", ", model.dtype);
-  return {"m2", title, model.dtype, family_name(model.model->config.family), threads, true};
+  const DType dtype = model.model->dtype, operand = operand_type(dtype);
+  std::string title =
+      concat("m2 " M2_VERSION ", oneDNN ", gemm_library_version(), ", ", dtype_name(dtype));
+  if (operand != dtype) {
+    title += concat(", multiplied in ", dtype_name(operand), ": no such products on this machine");
+  }
+  return {"m2", title, dtype_name(dtype), family_name(model.model->config.family), threads, true};
 }
 
 // One peer's timings at one shape.
@@ -105,10 +111,11 @@ class Runner {
 
   void run_shape(size_t first_series, size_t shape, int threads, const Peers& peers) {
     const BenchWork& work = plan_.work[shape];
+    SessionOptions options = plan_.session;
+    options.threads = threads;
     std::vector<std::unique_ptr<BenchRun>> own;
     for (const BenchModel& model : plan_.models) {
-      own.push_back(std::make_unique<BenchRun>(model, work, plan_.request,
-                                               SessionOptions{threads, plan_.filter_cache_bytes}));
+      own.push_back(std::make_unique<BenchRun>(model, work, plan_.request, options));
       own.back()->warm_up();
     }
     std::vector<PeerRun> others;

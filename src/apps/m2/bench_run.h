@@ -18,7 +18,7 @@ struct BenchPlan {
   std::vector<BenchWork> work;
   std::vector<int> threads;
   VectorRequest request;
-  size_t filter_cache_bytes = 0;
+  SessionOptions session;  // threads set from the list
   int repeats = 0;
   std::vector<std::string> peers;
   PeerOptions peer_options;

@@ -149,9 +149,10 @@ std::string attention_table(const BenchResult& result) {
 std::string titles(const BenchResult& result) {
   std::string out;
   for (const BenchSeries& series : result.series) {
-    if (!series.own && !series.title.empty()) out += series.name() + ": " + series.title + "\n";
+    const std::string line = series.name() + ": " + series.title + "\n";
+    if (out.find(line) == out.npos) out += line;
   }
-  return out.empty() ? "" : "\n" + out;
+  return "\n" + out;
 }
 
 }  // namespace
@@ -159,7 +160,8 @@ std::string titles(const BenchResult& result) {
 std::string table_head(const BenchSetting& setting, const std::vector<BenchShape>& shapes) {
   std::string cache;
   if (setting.filter_cache_bytes >= 0) {
-    cache = ", filter cache " + bytes_text(static_cast<uint64_t>(setting.filter_cache_bytes));
+    cache = concat(", filter cache ", bytes_text(static_cast<uint64_t>(setting.filter_cache_bytes)),
+                   " of ", setting.filter_cache_dtype);
   }
   std::string out = concat(
       setting.model, ": ", setting.family, ", ", fixed(setting.dense_flops_per_token / 1e6, 1),
