@@ -217,8 +217,14 @@ HWY_INLINE void InverseMiddle(const FftAxis& axis, size_t piece, size_t columns,
 
 // A row's transform: natural order to digit-reversed positions.
 HWY_INLINE void ForwardRow(const FftAxis& axis, float* row) {
-  for (const FftAxis::Stage& stage : axis.stages) {
-    RunStage<Direction::kForward>(stage, stage.blocks, 1, row);
+  const FftAxis::Stage &first = axis.stages.front(), &last = axis.stages.back();
+  RunStage<Direction::kForward>(first, 1, 1, row);
+  if (axis.stages.size() == 1) return;
+  const size_t pieces = static_cast<size_t>(first.radix);
+  for (size_t piece = 0; piece < pieces; ++piece) {
+    ForwardMiddle(axis, piece, 1, row);
+    RunStage<Direction::kForward>(last, last.blocks / pieces, 1,
+                                  row + piece * first.stride * kPoint);
   }
 }
 

@@ -5,8 +5,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <hwy/contrib/math/math-inl.h>
-
+#include "kernels/cpu/vector_math-inl.h"
 #include "kernels/isa.h"
 #include "kernels/layout.h"
 
@@ -24,7 +23,7 @@ void FilterSine(const SineTile& tile) {
     float* x = tile.x + row * tile.stride;
     for (size_t c = 0; c < tile.channels; c += hn::Lanes(d)) {
       const auto angle = hn::Mul(hn::Load(d, tile.frequency + c), hn::Load(d, x + c));
-      hn::Store(hn::Sin(d, angle), d, x + c);
+      hn::Store(Sine(d, angle), d, x + c);
     }
   }
 }
@@ -35,7 +34,7 @@ void FilterDecay(const DecayBlock& block) {
     const auto rate = hn::Neg(hn::Abs(hn::Load(d, block.delta + lane)));
     float* target = block.kernel + lane;
     for (size_t row = 0; row < block.rows; ++row) {
-      const auto decay = hn::Exp(d, hn::Mul(hn::Set(d, block.time[row]), rate));
+      const auto decay = Exponential(d, hn::Mul(hn::Set(d, block.time[row]), rate));
       const auto tap = hn::Load(d, block.taps + row * block.tile_stride + lane);
       hn::Store(hn::Mul(tap, decay), d, target);
       target += block.kernel_step;

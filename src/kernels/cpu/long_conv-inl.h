@@ -403,14 +403,13 @@ void LongConv(const LongConvBlock& block) {
 void LongConvSpectra(const LongConvSpectrum& request) {
   const FftPlan& plan = *request.plan;
   ForwardColumns<Half::kBoth>(plan, request.work, KernelInput(request));
-  for (size_t i = 0; i < plan.columns.points; ++i) {
-    ForwardRow(plan.rows, request.work + i * plan.row_stride());
-  }
   for (size_t i = 0; i < plan.pairs.size(); ++i) {
     const FftPlan::RowPair& pair = plan.pairs[i];
-    SeparateRows(plan, pair, request.work + pair.row * plan.row_stride(),
-                 request.work + pair.mirror * plan.row_stride(),
-                 request.spectrum + i * plan.rows.points * 2 * kPoint);
+    float* row = request.work + pair.row * plan.row_stride();
+    float* mirror = request.work + pair.mirror * plan.row_stride();
+    ForwardRow(plan.rows, row);
+    if (row != mirror) ForwardRow(plan.rows, mirror);
+    SeparateRows(plan, pair, row, mirror, request.spectrum + i * plan.rows.points * 2 * kPoint);
   }
 }
 
