@@ -175,7 +175,9 @@ class Conversion {
       numbers = {wide.data(), wide.size()};
     }
     narrowed_.resize(numbers.size() * dtype_size(entry.dtype));
-    if (!narrow_from_float(entry.dtype, numbers, narrowed_.data())) refuse_value(entry);
+    if (!narrow_from_float(entry.dtype, numbers, narrowed_.data())) {
+      refuse_value(entry.name, entry.dtype);
+    }
     return {narrowed_.data(), narrowed_.size()};
   }
 
@@ -188,14 +190,16 @@ class Conversion {
     for (size_t output = 0; output < scales_.size(); ++output) {
       scales_[output] = quantise_weights(values.data() + output * width, width,
                                          integers_.data() + output * width);
-      if (!std::isfinite(scales_[output] * kLargestInteger)) refuse_value(entry);
+      if (!std::isfinite(scales_[output] * kLargestInteger)) {
+        refuse_value(entry.parameter, DType::kI8);
+      }
     }
     return entry.scales ? std::as_bytes(std::span(scales_)) : std::as_bytes(std::span(integers_));
   }
 
-  [[noreturn]] static void refuse_value(const Entry& entry) {
-    throw input_error(concat("the weight ", printable(entry.name), " holds a value beyond ",
-                             dtype_name(entry.dtype), "; take --dtype fp32"));
+  [[noreturn]] static void refuse_value(const std::string& name, DType dtype) {
+    throw input_error(concat("the weight ", printable(name), " holds a value beyond ",
+                             dtype_name(dtype), "; take --dtype fp32"));
   }
 
   const ModelDescription& model_;
