@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "config/parameters.h"
 #include "kernels/fft_plan.h"
 #include "kernels/layout.h"
 #include "layers/hyena_filter.h"
+#include "ops/operand.h"
 
 namespace m2 {
 namespace {
@@ -48,12 +50,21 @@ double attention_flops_per_token(const ModelConfig& config, int64_t length) {
          static_cast<double>(length);
 }
 
-size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
-                       int threads) {
+size_t product_weight_bytes(const ModelConfig& config, DType products) {
+  size_t bytes = 0;
+  for (const Parameter& parameter : parameters(config)) {
+    if (parameter.product == Product::kNone) continue;
+    const DType type = operand_type(product_type(parameter.product, products));
+    bytes += static_cast<size_t>(parameter.elements()) * dtype_size(type);
+  }
+  return bytes;
+}
+
+size_t estimate_memory(const ModelConfig& config, DType products, int64_t length,
+                       size_t filter_cache_bytes, int threads) {
   const size_t rows = static_cast<size_t>(length), hidden = static_cast<size_t>(config.hidden_size);
   const size_t layers = static_cast<size_t>(config.num_hidden_layers);
-  size_t floats = layers * layer_weights(config);
-  floats += rows * hidden * 4;                                          // u, and x1, x2, v
+  size_t floats = rows * hidden * 4;                                    // u, and x1, x2, v
   floats += rows * hidden * (config.use_positional_encodings ? 2 : 1);  // rows of the tables
   if (config.family == Family::kM2Bert) {
     const auto plan = fft_plan(transform_size(2 * rows));
@@ -65,17 +76,20 @@ size_t estimate_memory(const ModelConfig& config, int64_t length, size_t filter_
     const size_t kept = kept_layers(config, length, filter_cache_bytes);
     floats += spectra * (kept == layers ? kept : kept + 1);
   }
-  return floats * sizeof(float);
+  return product_weight_bytes(config, products) + floats * sizeof(float);
 }
 
 double estimate_seconds(const ModelConfig& config, int64_t length, size_t filter_cache_bytes,
-                        double gflops) {
+                        const GemmRates& rates) {
   const bool kept =
       config.family != Family::kM2Bert || kept_layers(config, length, filter_cache_bytes) ==
                                               static_cast<size_t>(config.num_hidden_layers);
-  const double rate = gflops * 1e9 * (kept ? kShareKept : kShareMade);
-  const double flops = dense_flops_per_token(config) + attention_flops_per_token(config, length);
-  return flops * static_cast<double>(length) / rate;
+  const double share = kept ? kShareKept : kShareMade;
+  const double dense = dense_flops_per_token(config) * static_cast<double>(length) / 1e9;
+  const double attention =
+      attention_flops_per_token(config, length) * static_cast<double>(length) / 1e9;
+  const double beside = dense / rates.fp32 * (1 / share - 1);
+  return dense / rates.products + beside + attention / (rates.fp32 * share);
 }
 
 }  // namespace m2

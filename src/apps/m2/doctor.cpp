@@ -14,6 +14,7 @@
 #include "hub/hub_cache.h"
 #include "kernels/isa.h"
 #include "ops/gemm/matmul.h"
+#include "ops/operand.h"
 
 extern char** environ;
 
@@ -50,6 +51,20 @@ Json settings() {
     const bool ours = name.starts_with("M2_") || name == "HF_HOME" || name == "HF_HUB_CACHE";
     const bool secret = name.find("KEY") != name.npos || name.find("TOKEN") != name.npos;
     if (ours && equals != text.npos) found[name] = secret ? "(set)" : text.substr(equals + 1);
+  }
+  return found;
+}
+
+// Of each number type of products: whether this machine multiplies it, and how fast it then is.
+Json number_types(int threads) {
+  Json found = Json::object();
+  const double fp32 = measure_gemm_rate(DType::kF32, threads, 5);
+  for (const DType type : kProductTypes) {
+    const bool multiplied = operand_type(type) == type;
+    const bool measured = multiplied && type != DType::kF32;
+    found[dtype_name(type)] = {
+        {"multiplied", multiplied},
+        {"gemm_gflops", measured ? measure_gemm_rate(type, threads, 5) : fp32}};
   }
   return found;
 }
@@ -91,6 +106,7 @@ Json examine() {
   for (const Cache& cache : machine.caches) {
     caches.push_back({{"level", cache.level}, {"type", cache.type}, {"bytes", cache.bytes}});
   }
+  const Json types = number_types(threads);
   Json vectors = Json::array();
   for (const char* feature : {"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile"}) {
     if (machine.has(feature)) vectors.emplace_back(feature);
@@ -103,7 +119,8 @@ Json examine() {
           {"threads", threads},
           {"usable_processors", machine.usable_processors},
           {"processor_quota", machine.processor_quota},
-          {"gemm_gflops", measure_gemm_rate(DType::kF32, threads, 5)},
+          {"gemm_gflops", types[dtype_name(DType::kF32)]["gemm_gflops"]},
+          {"number_types", types},
           {"caches", caches},
           {"memory_bytes", machine.memory},
           {"available_memory_bytes", machine.available_memory},
@@ -139,6 +156,15 @@ std::string words(const Json& list) {
   return join(list.get<std::vector<std::string>>(), ", ");
 }
 
+std::string rate_text(const Json& number_type) {
+  if (!number_type["multiplied"].get<bool>()) {
+    return "this machine multiplies none: rounded weights are widened to fp32, and cost as it does";
+  }
+  std::array<char, 64> rate{};
+  std::snprintf(rate.data(), rate.size(), "%.0f GFLOP/s", number_type["gemm_gflops"].get<double>());
+  return rate.data();
+}
+
 void print(const Json& found, std::ostream& output) {
   const auto row = [&](const std::string& name, const std::string& value) {
     std::string line = name;
@@ -146,9 +172,6 @@ void print(const Json& found, std::ostream& output) {
     output << line << (value.empty() ? "not stated" : value) << '\n';
   };
   const auto bytes = [&](const char* key) { return bytes_text(found[key].get<uint64_t>()); };
-  std::array<char, 64> rate{};
-  std::snprintf(rate.data(), rate.size(), "%.0f GFLOP/s in fp32 (oneDNN)",
-                found["gemm_gflops"].get<double>());
   row("version", found["version"]);
   row("processor", found["processor"]);
   row("  features", words(found["features"]));
@@ -156,7 +179,8 @@ void print(const Json& found, std::ostream& output) {
                                 words(found["instruction_sets"])));
   row("threads", concat(found["threads"].get<int>(), ", one a physical core, of ",
                         found["usable_processors"].get<int>(), " processors"));
-  row("matrix products", rate.data());
+  row("matrix products", concat("by oneDNN ", gemm_library_version()));
+  for (const auto& [name, type] : found["number_types"].items()) row("  " + name, rate_text(type));
   row("caches", cache_line(found["caches"]));
   row("memory",
       concat(bytes("memory_bytes"), ", ", bytes("available_memory_bytes"), " available",

@@ -11,6 +11,7 @@
 #include "inference/estimate.h"
 #include "layers/weights.h"
 #include "ops/gemm/matmul.h"
+#include "ops/operand.h"
 
 namespace m2 {
 namespace {
@@ -60,14 +61,21 @@ Json describe_layout(const SentenceLayout& layout) {
   return found;
 }
 
+GemmRates measure_rates(DType products, int threads) {
+  const double fp32 = measure_gemm_rate(DType::kF32, threads, 5);
+  return {fp32, products == DType::kF32 ? fp32 : measure_gemm_rate(products, threads, 5)};
+}
+
 Json describe(const ModelFlags& flags) {
-  const ModelDescription model = describe_model(flags.files());
+  const ModelFiles files = flags.files();
+  const ModelDescription model = describe_model(files);
   const ModelConfig& config = model.config;
-  const Weights weights(config, model.tensors);
+  const Weights weights(config, model.tensors, files.dtype);
   const SessionOptions session = flags.session();
   const int threads = session.threads > 0 ? session.threads : physical_cores();
   const int64_t length = config.max_length();
-  const double gflops = measure_gemm_rate(DType::kF32, threads, 5);
+  const DType products = weights.products();
+  const GemmRates rates = measure_rates(operand_type(products), threads);
 
   Json parts = Json::object();
   for (const auto& [part, count] : count_by_part(weights)) parts[part_name(part)] = count;
@@ -88,10 +96,13 @@ Json describe(const ModelFlags& flags) {
       {"pooling", pooling_name(config.pooling)},
       {"normalize", config.use_normalized_embeddings},
       {"full_length_memory_bytes",
-       estimate_memory(config, length, session.filter_cache_bytes, threads)},
-      {"full_length_seconds", estimate_seconds(config, length, session.filter_cache_bytes, gflops)},
+       estimate_memory(config, products, length, session.filter_cache_bytes, threads)},
+      {"full_length_seconds", estimate_seconds(config, length, session.filter_cache_bytes, rates)},
+      {"products", dtype_name(products)},
+      {"multiplied_as", dtype_name(operand_type(products))},
+      {"product_weight_bytes", product_weight_bytes(config, products)},
       {"threads", threads},
-      {"gemm_gflops", gflops}};
+      {"gemm_gflops", rates.products}};
   info.update(describe_layout(model.layout));
   return info;
 }
@@ -104,6 +115,14 @@ std::string vector_text(const Json& info) {
                    " with ", dense["activation"].get<std::string>());
   }
   return text + (info["normalize"].get<bool>() ? ", scaled to length 1" : ", not scaled");
+}
+
+// What the encoder's large products are computed in, and what their weights take.
+std::string products_text(const Json& info) {
+  const std::string wanted = info["products"], multiplied = info["multiplied_as"];
+  return concat("in ", wanted,
+                wanted == multiplied ? "" : concat(", widened to ", multiplied, " on this machine"),
+                ", ", bytes_text(info["product_weight_bytes"].get<uint64_t>()), " of weights");
 }
 
 // Names and texts from the model's files, fit for a terminal.
@@ -142,6 +161,7 @@ void print(const Json& info, std::ostream& out) {
                      ? "max_length: every text is padded to the longest, as the model was trained"
                      : "none: a text is computed at its own length");
   row("vector", vector_text(info));
+  row("large products", products_text(info));
   if (info["similarity"].is_string()) row("compared by", info["similarity"]);
   if (info["lower_case"].get<bool>()) row("texts", "lower-cased");
   print_prompts(info, out);
@@ -159,12 +179,14 @@ void add_info(CLI::App& app) {
   const auto as_json = std::make_shared<bool>(false);
   flags->add_model(*command);
   flags->add_compute(*command);
+  flags->add_dtype(*command);
   command->add_flag("--json", *as_json, "One JSON object instead of a table");
   command->footer(
       "Parameters are counted as publications do: without pooler, heads and filter features; the\n"
       "parts below are what the file holds.\n\n"
-      "Example:\n"
-      "  m2 info --model-id my-model");
+      "Examples:\n"
+      "  m2 info --model-id my-model\n"
+      "  m2 info --model-id my-model --dtype int8");
   command->callback([flags, as_json] {
     const Json info = describe(*flags);
     OutputFile output("", OutputFile::OnFailure::kRemove);

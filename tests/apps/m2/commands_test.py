@@ -8,6 +8,7 @@ import numpy
 import pytest
 from m2_program import (
     CONFIG,
+    HIDDEN,
     INPUT,
     MAX_LENGTH,
     PROGRAM,
@@ -76,6 +77,24 @@ def test_info_json(model, padded_model):
     assert 4 * sum(info["parameters_by_part"].values()) == data
     padded = json.loads(succeed("info", "--model-id", padded_model, "--json"))
     assert padded["padding"] == "max_length"
+
+
+def test_info_counts_the_weights_of_the_number_type(model):
+    def info(*words):
+        return json.loads(succeed("info", "--model-id", model, "--json", *words))
+
+    large, sensitive = 2 * 3 * (HIDDEN * HIDDEN + HIDDEN * 96 // 4), 2 * HIDDEN * HIDDEN
+    bytes_of = {"fp32": 4, "bf16": 2, "int8": 1}
+    for dtype, sensitive_dtype in (("fp32", "fp32"), ("bf16", "bf16"), ("int8", "bf16")):
+        found = info("--dtype", dtype)
+        assert found["products"] == dtype and found["multiplied_as"] in (dtype, "fp32")
+        narrow = info("--dtype", sensitive_dtype)["multiplied_as"]
+        expected = bytes_of[found["multiplied_as"]] * large + bytes_of[narrow] * sensitive
+        assert found["product_weight_bytes"] == expected
+        table = succeed("info", "--model-id", model, "--dtype", dtype).decode()
+        assert f"in {dtype}" in table and ("widened" in table) == (found["multiplied_as"] != dtype)
+    assert info()["products"] == "fp32"
+    refuse(USAGE, "info", "--model-id", model, "--dtype", "fp16", says="--dtype")
 
 
 def test_info_table(padded_model):

@@ -43,7 +43,7 @@ def test_golden_command(tmp_path, weights):
     assert relative_error(found, numpy.load(GOLDEN / "pooled.npy")) < BOUND
 
 
-@pytest.mark.parametrize("isa", ["avx512", "avx2", "sse4", "scalar"])
+@pytest.mark.parametrize("isa", ["amx", "avx512", "avx2", "sse4", "scalar"])
 def test_golden_command_on_each_instruction_set(tmp_path, isa):
     done = run(*golden_command(tmp_path / "out.npy"), env={"M2_ISA": isa})
     if b"is not to be had here" in done.stderr:

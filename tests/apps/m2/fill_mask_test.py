@@ -106,6 +106,13 @@ def test_doctor():
     assert all(found["libraries"].values())
     table = succeed("doctor").decode()
     assert found["processor"] in table and "slow" in table
+    types = found["number_types"]
+    assert list(types) == ["fp32", "bf16", "int8"] and types["fp32"] == {
+        "multiplied": True, "gemm_gflops": found["gemm_gflops"]}
+    for name, entry in types.items():
+        line = next(line for line in table.splitlines() if line.startswith(f"  {name} "))
+        assert ("GFLOP/s" in line) == entry["multiplied"] and ("widened to fp32" in line) != entry["multiplied"]
+        assert entry["gemm_gflops"] > 0 and (entry["multiplied"] or entry["gemm_gflops"] == found["gemm_gflops"])
 
 
 def test_doctor_shows_what_is_no_text():
@@ -117,5 +124,6 @@ def test_doctor_says_what_holds_it_back():
     done = run("doctor", "--json", env={"M2_ISA": "scalar", "M2_API_KEY": "secret"})
     found = json.loads(done.stdout)
     assert found["instruction_set"] == "scalar" and "M2_ISA" in found["slow"][0]
+    assert [entry["multiplied"] for entry in found["number_types"].values()] == [True, False, False]
     assert found["settings"] == {"M2_API_KEY": "(set)", "M2_ISA": "scalar"}
     check_refusal(run("doctor", env={"M2_ISA": "mmx"}), 2, "mmx")
