@@ -16,7 +16,7 @@ typedef struct m2_session_options {
                                 // sessions share: the largest that a living one names holds for
                                 // all; 0: 1 GiB; below 0: none is kept. Never changes a bit.
   m2_choice filter_cache_fp16;  // M2_YES: spectra in half precision, kept or not: half the memory,
-                                // vectors move by about 1e-4
+                                // see docs/numerics.md for the error
 } m2_session_options;
 
 M2_INIT_FUNCTION(m2_session_options)

@@ -283,6 +283,16 @@ TEST_P(GoldenTest, AChangedTokenFails) {
   EXPECT_GT(relative_error(hidden_states(layers(), hidden), last_hidden()), 10 * kBound);
 }
 
+// 2^-11 of each part of a spectrum, two convolutions a layer, a few layers of residuals and norms.
+TEST_P(FilterGoldenTest, HalfPrecisionSpectraStayClose) {
+  spectra_.emplace(std::make_shared<SpectrumStore>(), size_t{1} << 30, DType::kF16);
+  Activations hidden;
+  const double error = relative_error(hidden_states(layers(), hidden), last_hidden());
+  EXPECT_LT(error, 1e-3);
+  EXPECT_GT(error, kBound);  // or they were fp32's
+  RecordProperty("error", concat(error));
+}
+
 TEST_P(FilterGoldenTest, SpectraMadeAgainGiveTheSameBits) {
   Activations kept, made;
   const auto expected = hidden_states(layers(), kept);

@@ -47,9 +47,10 @@ void ModelFlags::add_compute(CLI::App& command) {
       ->envname("M2_FILTER_CACHE_BYTES")
       ->capture_default_str();
   command
-      .add_option("--filter-cache-dtype", filter_cache_dtype,
-                  "Precision of filter spectra, kept or not: fp16 takes half the memory and moves "
-                  "vectors by about 1e-4")
+      .add_option(
+          "--filter-cache-dtype", filter_cache_dtype,
+          "Precision of filter spectra, kept or not: fp16 takes half the memory and errs by "
+          "5e-4 a layer")
       ->check(CLI::IsMember({"fp32", "fp16"}))
       ->envname("M2_FILTER_CACHE_DTYPE")
       ->capture_default_str();
