@@ -61,6 +61,7 @@ struct ModelSettings {
   std::string tokenizer;
   m2_padding padding = M2_PADDING_DEFAULT;
   bool without_tokenizer = false;
+  m2_dtype dtype = M2_DTYPE_DEFAULT;
 };
 
 struct TokenizeSettings {
@@ -84,6 +85,7 @@ class EmbeddingModel {
     options.tokenizer = facade::or_null(settings.tokenizer);
     options.padding = settings.padding;
     options.without_tokenizer = settings.without_tokenizer ? 1 : 0;
+    options.dtype = settings.dtype;
     m2_model* model = nullptr;
     facade::check(m2_model_load(path.c_str(), &options, &model));
     handle_.reset(model);

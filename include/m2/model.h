@@ -24,12 +24,22 @@ typedef enum m2_pooling {
   M2_POOLING_NONE = 4      // every token: a text has one vector for each
 } m2_pooling;
 
+// What the large products of the encoder are computed in. bf16 and int8 are faster where the
+// machine multiplies them, and less exact (docs/numerics.md); norms, filters and heads stay fp32.
+typedef enum m2_dtype {
+  M2_DTYPE_DEFAULT = 0,  // int8 where the weights are stored so, else fp32
+  M2_DTYPE_FP32 = 1,
+  M2_DTYPE_BF16 = 2,
+  M2_DTYPE_INT8 = 3
+} m2_dtype;
+
 typedef struct m2_model_options {
   size_t struct_size;
   const char* config;     // config.json or YAML where it does not lie beside the weights
   const char* tokenizer;  // a folder, tokenizer.json or vocab.txt where the model has none
   m2_padding padding;     // another contract gives other vectors; a warning says so
   int without_tokenizer;  // not 0: none is looked for; the model takes ids alone
+  m2_dtype dtype;
 } m2_model_options;
 
 M2_INIT_FUNCTION(m2_model_options)
@@ -56,7 +66,10 @@ typedef struct m2_model_info {
   int normalise;                // 1: vectors are scaled to length 1 unless an option says else
   int has_tokenizer;            // 1: it takes texts, 0: ids alone
   const char* family;           // "m2_bert", "mosaic_bert", "bert"; valid for ever
-  const char* instruction_set;  // "avx512", "avx2", "sse4", "scalar": in use; valid for ever
+  const char* instruction_set;  // in use: "amx", "avx512", "avx2", "sse4", "scalar"; valid for ever
+  m2_dtype dtype;               // what M2_DTYPE_DEFAULT stood for, or what was asked for
+  m2_dtype multiplied;  // the same, or M2_DTYPE_FP32 where this machine has no such products
+                        // and widens what was rounded
 } m2_model_info;
 
 M2_INIT_FUNCTION(m2_model_info)

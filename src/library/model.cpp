@@ -6,6 +6,7 @@
 #include "library/versioned.h"
 #include "models/model.h"
 #include "ops/gemm/caller_threads.h"
+#include "ops/operand.h"
 
 using namespace m2;
 
@@ -21,7 +22,9 @@ m2_status m2_model_load(const char* path, const m2_model_options* options,
     const CallerThreads caller;
     current_isa();  // a wrong M2_ISA is told before files are read
     const auto object = std::make_shared<ModelObject>();
-    object->model = load_model({path, text_of(given.config), padding_of(given.padding)});
+    ModelFiles files = {path, text_of(given.config), padding_of(given.padding)};
+    files.dtype = dtype_of(given.dtype);
+    object->model = load_model(files);
     if (given.without_tokenizer == 0) {
       object->tokenizer = load_tokenizer(text_of(given.tokenizer), *object->model);
     }
@@ -48,6 +51,8 @@ m2_status m2_model_get_info(const m2_model* model, m2_model_info* info) noexcept
     answer.has_tokenizer = object->tokenizer ? 1 : 0;
     answer.family = family_name(config.family);
     answer.instruction_set = isa_name(current_isa());
+    answer.dtype = public_dtype(object->model->dtype);
+    answer.multiplied = public_dtype(operand_type(object->model->dtype));
     write_answer(answer, *info, "m2_model_info");
   });
 }

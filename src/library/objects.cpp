@@ -55,6 +55,20 @@ std::optional<Padding> padding_of(const m2_padding& padding) {
   throw usage_error(concat(number_of(padding), " is no m2_padding"));
 }
 
+std::optional<DType> dtype_of(const m2_dtype& dtype) {
+  switch (number_of(dtype)) {
+    case M2_DTYPE_DEFAULT:
+      return std::nullopt;
+    case M2_DTYPE_FP32:
+      return DType::kF32;
+    case M2_DTYPE_BF16:
+      return DType::kBF16;
+    case M2_DTYPE_INT8:
+      return DType::kI8;
+  }
+  throw usage_error(concat(number_of(dtype), " is no m2_dtype"));
+}
+
 std::optional<Pooling> pooling_of(const m2_pooling& pooling) {
   switch (number_of(pooling)) {
     case M2_POOLING_DEFAULT:
@@ -97,6 +111,19 @@ Truncation truncation_of(const m2_truncation& truncation) {
 
 m2_padding public_padding(Padding padding) {
   return padding == Padding::kNone ? M2_PADDING_NONE : M2_PADDING_MAX_LENGTH;
+}
+
+m2_dtype public_dtype(DType products) {
+  switch (products) {
+    case DType::kF32:
+      return M2_DTYPE_FP32;
+    case DType::kBF16:
+      return M2_DTYPE_BF16;
+    case DType::kI8:
+      return M2_DTYPE_INT8;
+    default:
+      throw std::logic_error("no number type of products");
+  }
 }
 
 m2_pooling public_pooling(Pooling pooling) {

@@ -69,10 +69,13 @@ HandleTable<m2_result, ResultObject>& results();
 
 // Options into the words of the rungs below; Error(kUsage) for a number that is no enumerator.
 std::optional<Padding> padding_of(const m2_padding& padding);
+std::optional<DType> dtype_of(const m2_dtype& dtype);
 std::optional<Pooling> pooling_of(const m2_pooling& pooling);
 std::optional<bool> choice_of(const m2_choice& choice, const char* name);
 Truncation truncation_of(const m2_truncation& truncation);
 m2_padding public_padding(Padding padding);
+// Of a number type that products are computed in.
+m2_dtype public_dtype(DType products);
 m2_pooling public_pooling(Pooling pooling);
 
 // `length` bytes at `data`, or those before the zero for M2_UNTIL_ZERO.

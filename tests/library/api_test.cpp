@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "library/library_model.h"
@@ -38,10 +39,47 @@ TEST(LibraryModel, SaysWhatItIs) {
   EXPECT_EQ(info.normalise, 0);
   EXPECT_EQ(info.has_tokenizer, 1);
   EXPECT_STREQ(info.family, "m2_bert");
-  EXPECT_THAT(info.instruction_set,
-              testing::AnyOf(testing::StrEq("avx512"), testing::StrEq("avx2"),
-                             testing::StrEq("sse4"), testing::StrEq("scalar")));
+  EXPECT_THAT(info.instruction_set, testing::AnyOf(testing::StrEq("amx"), testing::StrEq("avx512"),
+                                                   testing::StrEq("avx2"), testing::StrEq("sse4"),
+                                                   testing::StrEq("scalar")));
+  EXPECT_EQ(info.dtype, M2_DTYPE_FP32);
+  EXPECT_EQ(info.multiplied, M2_DTYPE_FP32);
   EXPECT_STREQ(m2_version(), M2_VERSION);
+}
+
+TEST(LibraryModel, ComputesInTheNumberTypeAskedFor) {
+  const auto values = [](m2_dtype dtype) {
+    m2_model_options options = m2_model_options_init();
+    options.dtype = dtype;
+    m2_model* handle = nullptr;
+    EXPECT_EQ(m2_model_load(model_folder().c_str(), &options, &handle), M2_OK) << m2_last_error();
+    const ModelOwner model(handle);
+    m2_model_info info = m2_model_info_init();
+    EXPECT_EQ(m2_model_get_info(handle, &info), M2_OK);
+    EXPECT_EQ(info.dtype, dtype == M2_DTYPE_DEFAULT ? M2_DTYPE_FP32 : dtype);
+    EXPECT_THAT(info.multiplied, testing::AnyOf(info.dtype, M2_DTYPE_FP32));
+    return values_of(embed(session_of(handle).get(), {"a gate"}).get());
+  };
+  const std::vector<float> fp32 = values(M2_DTYPE_FP32);
+  EXPECT_EQ(values(M2_DTYPE_DEFAULT), fp32);
+  const std::vector<float> bf16 = values(M2_DTYPE_BF16), int8 = values(M2_DTYPE_INT8);
+  EXPECT_NE(bf16, fp32);
+  EXPECT_NE(int8, bf16);
+  EXPECT_THAT(bf16, testing::Pointwise(testing::FloatNear(0.1f), fp32));
+  EXPECT_THAT(int8, testing::Pointwise(testing::FloatNear(0.1f), fp32));
+}
+
+// A program of before there were number types: what lies behind its options is not read.
+TEST(LibraryModel, OlderOptionsHaveTheDefaultNumberType) {
+  m2_model_options options = m2_model_options_init();
+  options.struct_size = offsetof(m2_model_options, dtype);
+  options.dtype = M2_DTYPE_BF16;
+  m2_model* handle = nullptr;
+  ASSERT_EQ(m2_model_load(model_folder().c_str(), &options, &handle), M2_OK) << m2_last_error();
+  const ModelOwner model(handle);
+  m2_model_info info = m2_model_info_init();
+  ASSERT_EQ(m2_model_get_info(handle, &info), M2_OK);
+  EXPECT_EQ(info.dtype, M2_DTYPE_FP32);
 }
 
 TEST(LibraryEmbed, ReportsEachText) {

@@ -113,6 +113,10 @@ TEST_F(LibraryCalls, NumbersWithoutAMeaningAreWrongUse) {
   std::memcpy(&load_options.padding, &nonsense, sizeof(int));
   m2_model* model = nullptr;
   EXPECT_EQ(m2_model_load(model_folder().c_str(), &load_options, &model), M2_WRONG_USE);
+  load_options = m2_model_options_init();
+  std::memcpy(&load_options.dtype, &nonsense, sizeof(int));
+  EXPECT_EQ(m2_model_load(model_folder().c_str(), &load_options, &model), M2_WRONG_USE);
+  EXPECT_THAT(m2_last_error(), HasSubstr("77 is no m2_dtype"));
   m2_session_options session_options = m2_session_options_init();
   session_options.threads = 1025;
   m2_session* session = nullptr;

@@ -123,5 +123,11 @@ TEST(Wrapper, TheLogIsAFunction) {
   EXPECT_EQ(warnings.size(), 1u);
 }
 
+TEST(Wrapper, HandsTheNumberTypeOn) {
+  ModelSettings settings;
+  settings.dtype = M2_DTYPE_INT8;
+  EXPECT_EQ(EmbeddingModel(model_folder(), settings).info().dtype, M2_DTYPE_INT8);
+}
+
 }  // namespace
 }  // namespace m2::testing_library
