@@ -5,10 +5,10 @@ The ways are {1, 2 threads} x {each text alone, all in a batch, the batch revers
 another process}. Prints a line for each instruction set and model: the SHA-256 that all eight ways
 gave, or every way's own, and then fails. Standard library alone.
 
-    tools/check_bits.py [--program build/release/m2] [--model-id MODEL]
+    tools/check_bits.py [--program build/release/m2] [--model-id MODEL [--dtype fp32|bf16|int8]]
 
-Without --model-id, small models of random weights are made: M2-BERT under each padding contract,
-MosaicBERT and BERT.
+Without --model-id, small models of random weights are made: M2-BERT under each padding contract and
+in each number type, MosaicBERT and BERT.
 """
 import argparse
 import hashlib
@@ -24,7 +24,7 @@ from typing import NamedTuple
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ROOT / "examples/demo/texts"
 VOCABULARY = ROOT / "examples/demo/vocab.txt"
-ISAS = ("avx512", "avx2", "sse4", "scalar")
+ISAS = ("amx", "avx512", "avx2", "sse4", "scalar")
 # Words a text: around the edges of tiles (16, 64), of chunks of keys (128) and of transform sizes.
 WORDS = (1, 2, 3, 7, 11, 12, 13, 25, 50, 51, 100, 190, 200, 210, 400, 800, 1500)
 SIZES = {"model_type": "bert", "hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 4}
@@ -39,15 +39,24 @@ BERT = SIZES | {"num_attention_heads": 8}
 
 
 class Kind(NamedTuple):
-    """A model that is made: its configuration, longest text and padding contract."""
+    """A model that is made: its configuration, longest text and padding contract; and its products."""
     config: dict
     length: int
     padding: str = "none"
+    dtype: str = "fp32"
+
+
+class Model(NamedTuple):
+    """A model at hand, and the number type of its large products."""
+    path: str
+    dtype: str
 
 
 MODELS = {
     "m2_bert, none": Kind(M2_BERT, 4096),
     "m2_bert, max_length": Kind(M2_BERT, 512, "max_length"),
+    "m2_bert, bf16": Kind(M2_BERT, 4096, dtype="bf16"),
+    "m2_bert, int8": Kind(M2_BERT, 4096, dtype="int8"),
     "mosaic_bert": Kind(MOSAIC_BERT, 4096),
     "bert": Kind(BERT, 4096),
 }
@@ -61,8 +70,8 @@ def run(program, isa, arguments, **options):
 def embed(program, isa, model, threads, texts):
     """Vectors of the texts, each as its fp32 bytes."""
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-    done = run(program, isa, ["embed", "--model-id", model, "--truncate", "end", "--threads",
-                              str(threads)], input=lines.encode())
+    done = run(program, isa, ["embed", "--model-id", model.path, "--dtype", model.dtype, "--truncate",
+                              "end", "--threads", str(threads)], input=lines.encode())
     if done.returncode != 0:
         sys.exit(done.stderr.decode().strip())
     vectors = [json.loads(line)["embedding"] for line in done.stdout.splitlines()]
@@ -90,7 +99,7 @@ def make_model(program, folder, name):
     model = folder / name
     subprocess.run([program, "init", "--config", config, "--length", str(kind.length), "--vocab",
                     VOCABULARY, "--seed", "1", "--padding", kind.padding, model], check=True)
-    return model
+    return Model(model, kind.dtype)
 
 
 def mixed_texts():
@@ -107,7 +116,7 @@ def check(program, models):
     texts = mixed_texts()
     assert len(texts) == 17
     for isa in ISAS:
-        probe = run(program, isa, ["info", "--model-id", next(iter(models.values()))])
+        probe = run(program, isa, ["info", "--model-id", next(iter(models.values())).path])
         if probe.returncode == 2 and b"is not to be had here" in probe.stderr:
             print(f"{isa:8} not on this machine")
             continue
@@ -128,10 +137,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default=str(ROOT / "build/release/m2"))
     parser.add_argument("--model-id", help="check this model instead")
+    parser.add_argument("--dtype", default="fp32", choices=("fp32", "bf16", "int8"),
+                        help="number type of that model's large products")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.model_id:
-            models = {"as stated": arguments.model_id}
+            models = {"as stated": Model(arguments.model_id, arguments.dtype)}
         else:
             models = {name: make_model(arguments.program, pathlib.Path(scratch), name)
                       for name in MODELS}
