@@ -12,11 +12,13 @@ namespace {
 
 constexpr size_t kHugePage = size_t{1} << 21;
 constexpr size_t kVectorAlignment = 64;
+// From here on a block is rounded up to huge pages: what is walked through again and again.
+constexpr size_t kLeastHuge = kHugePage / 4;
 
 }  // namespace
 
 void* allocate_aligned(size_t bytes) {
-  const bool huge = bytes >= kHugePage;
+  const bool huge = bytes >= kLeastHuge;
   const size_t alignment = huge ? kHugePage : kVectorAlignment;
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* block = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);

@@ -30,6 +30,17 @@ void round_weights(DType type, size_t rows, size_t width, std::vector<float>& we
 
 }  // namespace
 
+namespace {
+
+void copy_columns(size_t rows, size_t width, const float* from, size_t from_stride, float* to,
+                  size_t to_stride) {
+  for (size_t row = 0; row < rows; ++row) {
+    std::copy_n(from + row * from_stride, width, to + row * to_stride);
+  }
+}
+
+}  // namespace
+
 void clear_columns(size_t rows, size_t first, size_t end, size_t stride, float* tile) {
   if (first >= end) return;
   for (size_t row = 0; row < rows; ++row) {
@@ -53,6 +64,7 @@ Linear::Linear(const Shape& shape, const float* weight, const float* bias) : sha
   M2_CHECK(shape.blocks > 0 && shape.in > 0 && shape.out > 0);
   M2_CHECK(shape.in_stride >= tile_stride(shape.in, shape.blocks));
   operand_ = operand_type(shape.type);
+  touching_ = prefers_touching_rows(operand_);
   block_in_ = round_up(shape.in, shape.blocks) / shape.blocks;
   block_out_ = round_up(shape.out, shape.blocks) / shape.blocks;
   if (operand_ == DType::kI8) {
@@ -85,7 +97,8 @@ void Linear::cut_into_panels() {
 
 void Linear::add_matrix(const Panel& panel, const float* weight, const float* bias) {
   const size_t rows = panel.width, k = block_in_;
-  PackedMatrix::Shape shape = {operand_, k, rows, shape_.in_stride, shape_.out_stride, false};
+  PackedMatrix::Shape shape = {operand_, k, rows, product_in_stride(), product_out_stride(panel),
+                               false};
   if (operand_ == DType::kI8) {
     std::vector<int8_t> integers(rows * k);
     for (size_t row = 0; row < rows; ++row) {
@@ -108,7 +121,8 @@ void Linear::add_matrix(const Panel& panel, const float* weight, const float* bi
 
 Operand Linear::prepare(size_t rows, const float* in, OperandBuffer& buffer) const {
   const size_t stride = shape_.in_stride;
-  if (operand_ == DType::kF32) return {in, nullptr};
+  if (operand_ == DType::kF32 && product_in_stride() == stride) return {in, nullptr};
+  if (operand_ == DType::kF32) return {touching_blocks(rows, in, buffer), nullptr};
   if (operand_ == DType::kBF16) {
     if (buffer.rounded.size() < kTileRows * stride) buffer.rounded.resize(kTileRows * stride);
     round_to_bf16({rows, stride, stride, stride, in, buffer.rounded.data()});
@@ -126,10 +140,32 @@ Operand Linear::prepare(size_t rows, const float* in, OperandBuffer& buffer) con
   return {buffer.quantised.data(), buffer.scales.data()};
 }
 
+// Each block's columns as rows that touch: [block][kTileRows][block_in].
+const float* Linear::touching_blocks(size_t rows, const float* in, OperandBuffer& buffer) const {
+  const size_t block_floats = kTileRows * block_in_;
+  if (buffer.blocks.size() < shape_.blocks * block_floats) {
+    buffer.blocks.resize(shape_.blocks * block_floats);
+  }
+  for (size_t block = 0; block < shape_.blocks; ++block) {
+    copy_columns(rows, block_in_, in + block * block_in_, shape_.in_stride,
+                 buffer.blocks.data() + block * block_floats, block_in_);
+  }
+  return buffer.blocks.data();
+}
+
 void Linear::apply_panel(size_t panel, size_t rows, const Operand& in, float* out) const {
   const Panel& place = panels_[panel];
-  const size_t offset = place.block * block_in_ * dtype_size(operand_);
-  matrices_[panel].multiply(rows, static_cast<const uint8_t*>(in.rows) + offset, out);
+  const size_t rows_apart = product_in_stride() == shape_.in_stride ? 1 : kTileRows;
+  const size_t offset = place.block * block_in_ * rows_apart * dtype_size(operand_);
+  const uint8_t* source = static_cast<const uint8_t*>(in.rows) + offset;
+  if (product_out_stride(place) != shape_.out_stride) {
+    thread_local AlignedBuffer<float> touching;
+    if (touching.size() < kTileRows * place.width) touching.resize(kTileRows * place.width);
+    matrices_[panel].multiply(rows, source, touching.data());
+    copy_columns(rows, place.width, touching.data(), place.width, out, shape_.out_stride);
+    return;
+  }
+  matrices_[panel].multiply(rows, source, out);
   if (operand_ != DType::kI8) return;
   dequantise({rows, place.width, shape_.out_stride, in.scales + place.block * kTileRows,
               scales_.data() + place.first, offsets_.data() + place.first,

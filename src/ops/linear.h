@@ -62,11 +62,18 @@ class Linear {
   void apply(size_t rows, const float* in, OperandBuffer& buffer, float* out) const;
 
  private:
+  // Floats between rows of what a panel's product reads and writes.
+  size_t product_in_stride() const { return touching_ ? block_in_ : shape_.in_stride; }
+  size_t product_out_stride(const Panel& panel) const {
+    return touching_ ? panel.width : shape_.out_stride;
+  }
+  const float* touching_blocks(size_t rows, const float* in, OperandBuffer& buffer) const;
   void cut_into_panels();
   void add_matrix(const Panel& panel, const float* weight, const float* bias);
 
   Shape shape_;
   DType operand_ = DType::kF32;
+  bool touching_ = false;  // products read and write rows that touch
   size_t block_in_ = 0, block_out_ = 0;
   std::vector<Panel> panels_;
   std::vector<PackedMatrix> matrices_;  // by panel

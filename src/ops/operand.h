@@ -20,6 +20,7 @@ struct Operand {
 
 // Memory for one tile's operand; kept by its owner from tile to tile.
 struct OperandBuffer {
+  AlignedBuffer<float> blocks;
   AlignedBuffer<uint16_t> rounded;
   AlignedBuffer<uint8_t> quantised;
   AlignedBuffer<float> scales;

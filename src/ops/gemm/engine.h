@@ -14,18 +14,31 @@ namespace m2 {
 // Held at the instruction set in use from its first call on.
 const dnnl::engine& cpu_engine();
 
+// How a shape is best computed: as a matrix product, or, in fp32 below AVX-512, as a convolution of
+// one point, whose weights oneDNN keeps blocked where its product packs them again at each call.
+enum class ProductForm { kMatmul, kConvolution };
+ProductForm product_form(const PackedMatrix::Shape& shape);
+
+// The weights as they come, [n][k] with `stride` elements between rows, in the form's own terms.
+dnnl::memory::desc plain_weights(const PackedMatrix::Shape& shape, ProductForm form, size_t stride);
+
 // A product for tiles of one number of rows.
-struct MatmulKernel {
-  dnnl::matmul::primitive_desc description;
-  dnnl::matmul primitive;
-  size_t scratch_bytes;
-  size_t id;  // counts kernels up from 0
+struct ProductKernel {
+  dnnl::memory::desc in, weights, out, scratchpad;
+  dnnl::primitive primitive;
+  size_t id = 0;  // counts kernels up from 0
 
-  MatmulKernel(const PackedMatrix::Shape& shape, size_t rows, const dnnl::memory::desc& weights);
+  // Without a layout of the weights the best is chosen.
+  ProductKernel(const PackedMatrix::Shape& shape, ProductForm form, size_t rows,
+                const dnnl::memory::desc* layout = nullptr);
+
+ private:
+  void plan_matmul(const PackedMatrix::Shape& shape, size_t rows, const dnnl::memory::desc* layout);
+  void plan_convolution(const PackedMatrix::Shape& shape, size_t rows,
+                        const dnnl::memory::desc* layout);
+  template <class Description>
+  void take(const Description& description);
 };
-
-dnnl::matmul::primitive_desc describe_matmul(const PackedMatrix::Shape& shape, size_t rows,
-                                             const dnnl::memory::desc& weights);
 
 // A thread's stream, scratchpad and arguments; made with one OpenMP thread to a call.
 class ThreadContext {
@@ -33,7 +46,7 @@ class ThreadContext {
   static ThreadContext& mine();
   dnnl::stream& stream() { return stream_; }
   // `bias` may be null.
-  void execute(const MatmulKernel& kernel, const dnnl::memory& weights, const dnnl::memory* bias,
+  void execute(const ProductKernel& kernel, const dnnl::memory& weights, const dnnl::memory* bias,
                const void* in, void* out);
 
  private:
@@ -42,7 +55,7 @@ class ThreadContext {
     dnnl::memory in, out, scratchpad;
   };
   ThreadContext();
-  Arguments& arguments_of(const MatmulKernel& kernel);
+  Arguments& arguments_of(const ProductKernel& kernel);
 
   dnnl::stream stream_;
   AlignedBuffer<uint8_t> scratchpad_;

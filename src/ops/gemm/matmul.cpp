@@ -9,6 +9,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/error.h"
+#include "core/packed_pages.h"
 #include "core/text.h"
 #include "ops/gemm/engine.h"
 #include "ops/gemm/plain_product.h"
@@ -24,28 +25,22 @@ memory::dim dim(size_t value) {
   return static_cast<memory::dim>(value);
 }
 
-memory::data_type packed_type(DType type) {
-  if (type == DType::kBF16) return memory::data_type::bf16;
-  return type == DType::kI8 ? memory::data_type::s8 : memory::data_type::f32;
-}
-
-memory::desc any_layout(const PackedMatrix::Shape& shape) {
-  return {{dim(shape.k), dim(shape.n)}, packed_type(shape.type), memory::format_tag::any};
-}
-
 // What all matrices of one shape share: the layout of the weights, and a kernel for each number of
 // rows, planned when it is first wanted.
-class MatmulKernels {
+class ProductKernels {
  public:
-  explicit MatmulKernels(const PackedMatrix::Shape& shape)
+  explicit ProductKernels(const PackedMatrix::Shape& shape)
       : shape_(shape),
-        layout_(describe_matmul(shape, kTileRows, any_layout(shape)).weights_desc()) {}
+        form_(product_form(shape)),
+        layout_(ProductKernel(shape, form_, kTileRows).weights) {}
+
+  ProductForm form() const { return form_; }
 
   const memory::desc& layout() const { return layout_; }
-  const MatmulKernel& of(size_t rows) {
+  const ProductKernel& of(size_t rows) {
     const size_t index = rows / kTileStep - 1;
     std::call_once(planned_[index], [&] {
-      kernels_[index] = std::make_unique<MatmulKernel>(shape_, rows, layout_);
+      kernels_[index] = std::make_unique<ProductKernel>(shape_, form_, rows, &layout_);
     });
     return *kernels_[index];
   }
@@ -53,17 +48,18 @@ class MatmulKernels {
  private:
   static constexpr size_t kKernels = kTileRows / kTileStep;
   PackedMatrix::Shape shape_;
+  ProductForm form_;
   memory::desc layout_;
-  std::array<std::unique_ptr<MatmulKernel>, kKernels> kernels_;
+  std::array<std::unique_ptr<ProductKernel>, kKernels> kernels_;
   std::array<std::once_flag, kKernels> planned_;
 };
 
-MatmulKernels& kernels_of(const PackedMatrix::Shape& shape) {
+ProductKernels& kernels_of(const PackedMatrix::Shape& shape) {
   static std::mutex mutex;
-  static std::map<PackedMatrix::Shape, std::unique_ptr<MatmulKernels>> all;
+  static std::map<PackedMatrix::Shape, std::unique_ptr<ProductKernels>> all;
   const std::lock_guard lock(mutex);
   auto& kernels = all[shape];
-  if (!kernels) kernels = std::make_unique<MatmulKernels>(shape);
+  if (!kernels) kernels = std::make_unique<ProductKernels>(shape);
   return *kernels;
 }
 
@@ -72,8 +68,8 @@ MatmulKernels& kernels_of(const PackedMatrix::Shape& shape) {
 struct PackedMatrix::State {
   Shape shape;
   std::unique_ptr<PlainProduct> plain;  // where oneDNN has none of its own
-  MatmulKernels* kernels = nullptr;
-  AlignedBuffer<uint8_t> weights;
+  ProductKernels* kernels = nullptr;
+  std::shared_ptr<uint8_t> weights;
   AlignedBuffer<float> bias;
   memory packed, bias_memory;
 
@@ -92,18 +88,17 @@ struct PackedMatrix::State {
 
   void pack(const void* weight, size_t weight_stride) {
     kernels = &kernels_of(shape);
-    weights.resize(kernels->layout().get_size());
-    packed = memory(kernels->layout(), cpu_engine(), weights.data());
+    weights = allocate_packed(kernels->layout().get_size());
+    packed = memory(kernels->layout(), cpu_engine(), weights.get());
     if (shape.with_bias) {
-      const memory::desc row({1, dim(shape.n)}, memory::data_type::f32, memory::format_tag::ab);
-      bias_memory = memory(row, cpu_engine(), bias.data());
+      const memory::dims row = kernels->form() == ProductForm::kConvolution
+                                   ? memory::dims{dim(shape.n)}
+                                   : memory::dims{1, dim(shape.n)};
+      const auto order = row.size() == 1 ? memory::format_tag::a : memory::format_tag::ab;
+      bias_memory = memory({row, memory::data_type::f32, order}, cpu_engine(), bias.data());
     }
-    // [n][k] with its own stride is the transpose of what oneDNN calls the weights, k × n.
-    const memory::desc plain_layout(
-        {dim(shape.k), dim(shape.n)},
-        shape.type == DType::kI8 ? memory::data_type::s8 : memory::data_type::f32,
-        memory::dims{1, dim(weight_stride)});
-    memory source(plain_layout, cpu_engine(), const_cast<void*>(weight));
+    memory source(plain_weights(shape, kernels->form(), weight_stride), cpu_engine(),
+                  const_cast<void*>(weight));
     dnnl::stream& stream = ThreadContext::mine().stream();
     dnnl::reorder(source, packed).execute(stream, source, packed);
     stream.wait();
@@ -132,14 +127,13 @@ double measure_gemm_rate(DType type, int threads, int repeats) {
   omp_set_num_threads(threads);  // before the primitive is made: it is planned for that many
   const PackedMatrix::Shape shape = {
       has_product(type) ? type : DType::kF32, kInner, kColumns, kInner, kColumns, false};
-  const MatmulKernel kernel(shape, kRows, any_layout(shape));
-  const memory::desc layout = kernel.description.weights_desc();
+  const ProductKernel kernel(shape, ProductForm::kMatmul, kRows);
   AlignedBuffer<float> in(kRows * kInner), out(kRows * kColumns);
-  AlignedBuffer<uint8_t> weights(layout.get_size());
+  AlignedBuffer<uint8_t> weights(kernel.weights.get_size());
   std::fill(in.data(), in.data() + in.size(), 0.0f);
   std::fill(out.data(), out.data() + out.size(), 0.0f);
   std::fill(weights.data(), weights.data() + weights.size(), uint8_t{0});
-  const memory packed(layout, cpu_engine(), weights.data());
+  const memory packed(kernel.weights, cpu_engine(), weights.data());
   double best = 0;
   for (int i = 0; i < repeats + 1; ++i) {  // the first warms up
     const auto start = std::chrono::steady_clock::now();

@@ -21,6 +21,10 @@ inline constexpr size_t kTileRows = 64;
 // sums overflow 16 bits in silence.
 bool has_product(DType type);
 
+// Whether tiles of that type whose rows touch (in_stride = k, out_stride = n) are multiplied
+// faster.
+bool prefers_touching_rows(DType type);
+
 // A weight matrix in oneDNN's own layout for out[rows][n] = in[rows][k]·Wᵀ + bias.
 class PackedMatrix {
  public:
