@@ -130,8 +130,8 @@ void Attention::project_input(const RowTiles& rows, const Activations& u, Wanted
     scratch.clock.start();
     for (size_t i = 0; i < tiles.size(); ++i) {
       float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
-      u.gather(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, in, stride_);
-      operands[i] = input_.prepare(tiles[i].rows, in, scratch.operands[i]);
+      operands[i] =
+          input_.gather(u, rows.texts()[tiles[i].text], tiles[i], 0, in, scratch.operands[i]);
     }
     scratch.clock.lap(Phase::kMoves);
     for (size_t panel = 0; panel < input_.panels().size(); ++panel) {
@@ -205,8 +205,8 @@ void Attention::project_output(const RowTiles& rows, std::span<const Tile> tiles
   std::array<Operand, kGroupTiles> operands;
   for (size_t i = 0; i < tiles.size(); ++i) {
     float* y = room(scratch.input, kGroupTiles * kTileRows * y_stride_) + i * kTileRows * y_stride_;
-    projections.gather(rows.texts()[tiles[i].text], tiles[i], 0, y_blocks_, y, y_stride_);
-    operands[i] = output_.prepare(tiles[i].rows, y, scratch.operands[i]);
+    operands[i] = output_.gather(projections, rows.texts()[tiles[i].text], tiles[i], 0, y,
+                                 scratch.operands[i]);
   }
   scratch.clock.lap(Phase::kMoves);
   output_.apply_group(tiles, operands, output);

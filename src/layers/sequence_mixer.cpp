@@ -107,12 +107,12 @@ void SequenceMixer::project_input(const RowTiles& rows, Activations& u, WantedRo
     for (size_t i = 0; i < tiles.size(); ++i) {
       float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
       const TextRows& text = rows.texts()[tiles[i].text];
-      u.gather(text, tiles[i], 0, blocks_, in, stride_);
       if (norm_) {
+        u.gather(text, tiles[i], 0, blocks_, in, stride_);
         norm_->apply(tiles[i].rows, stride_, in, nullptr, in);
         u.scatter(text, tiles[i], 0, blocks_, in, stride_);
       }
-      operands[i] = input_.prepare(tiles[i].rows, in, scratch.operands[i]);
+      operands[i] = input_.gather(u, text, tiles[i], 0, in, scratch.operands[i]);
     }
     scratch.clock.lap(Phase::kMoves);
     float* out = room(scratch.panel, kTileRows * kPanelWidth);
@@ -200,8 +200,8 @@ void SequenceMixer::project_output(const RowTiles& rows, std::span<const Tile> t
   std::array<Operand, kGroupTiles> operands;
   for (size_t i = 0; i < tiles.size(); ++i) {
     float* in = room(scratch.input, kGroupTiles * kTileRows * stride_) + i * kTileRows * stride_;
-    projections.gather(rows.texts()[tiles[i].text], tiles[i], 0, blocks_, in, stride_);
-    operands[i] = output_.prepare(tiles[i].rows, in, scratch.operands[i]);
+    operands[i] = output_.gather(projections, rows.texts()[tiles[i].text], tiles[i], 0, in,
+                                 scratch.operands[i]);
   }
   scratch.clock.lap(Phase::kMoves);
   output_.apply_group(tiles, operands, output);

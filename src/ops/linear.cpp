@@ -140,6 +140,23 @@ Operand Linear::prepare(size_t rows, const float* in, OperandBuffer& buffer) con
   return {buffer.quantised.data(), buffer.scales.data()};
 }
 
+Operand Linear::gather(const Activations& from, const TextRows& text, const Tile& place,
+                       size_t first, float* tile, OperandBuffer& buffer) const {
+  const size_t stride = shape_.in_stride, blocks = stride / kChannelBlock;
+  if (operand_ != DType::kBF16) {
+    from.gather(text, place, first, blocks, tile, stride);
+    return prepare(place.rows, tile, buffer);
+  }
+  // Rounded on the way.
+  if (buffer.rounded.size() < kTileRows * stride) buffer.rounded.resize(kTileRows * stride);
+  for (size_t block = 0; block < blocks; ++block) {
+    round_to_bf16({place.rows, kChannelBlock, kChannelBlock, stride,
+                   from.block(text, first + block) + place.row * kChannelBlock,
+                   buffer.rounded.data() + block * kChannelBlock});
+  }
+  return {buffer.rounded.data(), nullptr};
+}
+
 // Each block's columns as rows that touch: [block][kTileRows][block_in].
 const float* Linear::touching_blocks(size_t rows, const float* in, OperandBuffer& buffer) const {
   const size_t block_floats = kTileRows * block_in_;

@@ -52,6 +52,11 @@ class Linear {
   // the end of the last block must be zero. Valid as long as the tile and the buffer are.
   Operand prepare(size_t rows, const float* in, OperandBuffer& buffer) const;
 
+  // The same of a tile's rows of `from`, its channels from block `first` on; `tile` is memory for
+  // kTileRows rows, in_stride floats apart.
+  Operand gather(const Activations& from, const TextRows& text, const Tile& place, size_t first,
+                 float* tile, OperandBuffer& buffer) const;
+
   // Outputs of one panel; `out` is where the first of row 0 goes. On the calling thread.
   void apply_panel(size_t panel, size_t rows, const Operand& in, float* out) const;
 

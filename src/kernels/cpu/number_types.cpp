@@ -28,10 +28,11 @@ HWY_INLINE void ForEachVector(size_t width, const Body& body) {
 }
 
 // Lanes beyond `count` are zero. No target but AVX-512 can load a part of a vector.
-HWY_INLINE hn::Vec<Tag> LoadPart(const float* source, size_t count) {
-  const Tag d;
+template <class T>
+HWY_INLINE auto LoadPart(const T* source, size_t count) {
+  const hn::Rebind<T, Tag> d;
   if (count == hn::Lanes(d)) return hn::LoadU(d, source);
-  HWY_ALIGN float part[kChannelBlock] = {};
+  HWY_ALIGN T part[kChannelBlock] = {};
   std::copy_n(source, count, part);
   return hn::Load(d, part);
 }
@@ -97,10 +98,8 @@ void Dequantise(const DequantiseTile& tile) {
     float* data = tile.data + row * tile.stride;
     const auto row_scale = hn::Set(d, tile.row_scales[row]);
     ForEachVector(tile.width, [&](size_t i, size_t count) HWY_ATTR {
-      HWY_ALIGN int32_t part[kChannelBlock] = {};
-      std::copy_n(tile.offsets + i, count, part);
       const auto product = hn::BitCast(di, LoadPart(data + i, count));
-      const auto value = hn::ConvertTo(d, hn::Sub(product, hn::Load(di, part)));
+      const auto value = hn::ConvertTo(d, hn::Sub(product, LoadPart(tile.offsets + i, count)));
       const auto scale = hn::Mul(row_scale, LoadPart(tile.column_scales + i, count));
       const auto bias = tile.bias == nullptr ? hn::Zero(d) : LoadPart(tile.bias + i, count);
       StorePart(d, hn::MulAdd(value, scale, bias), count, data + i);
