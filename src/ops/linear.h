@@ -21,7 +21,7 @@
 namespace m2 {
 
 // Outputs of a panel, at most.
-inline constexpr size_t kPanelWidth = 192;
+inline constexpr size_t kPanelWidth = 384;
 
 class Linear {
  public:

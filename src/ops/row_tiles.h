@@ -31,7 +31,7 @@ enum class WantedRows : uint8_t {
 };
 
 // Tiles that a worker takes together: each panel of weights is read once for all of them.
-inline constexpr size_t kGroupTiles = 4;
+inline constexpr size_t kGroupTiles = 8;
 
 class RowTiles {
  public:
