@@ -43,14 +43,13 @@ std::vector<BenchModel> load_models(const BenchFlags& flags) {
     if (std::find(dtypes.begin(), dtypes.end(), dtype) == dtypes.end()) dtypes.push_back(dtype);
   }
   if (dtypes.empty()) dtypes.emplace_back();  // the model's own
-  const int64_t base = resident_memory();
   std::vector<BenchModel> models;
   for (const auto dtype : dtypes) {
     const int64_t before = resident_memory();
     ModelFiles files = flags.model.files();
     files.dtype = dtype;
     const auto model = load_model(files);
-    models.push_back({model, resident_memory() - before, base});
+    models.push_back({model, resident_memory() - before});
   }
   return models;
 }

@@ -102,8 +102,16 @@ BenchWork document_work(const std::string& path, const std::string& tokenizer_pa
 }
 
 BenchRun::BenchRun(const BenchModel& model, const BenchWork& work, const VectorRequest& request,
-                   const SessionOptions& options)
-    : model_(model), work_(work), request_(request), session_(model.model, options) {}
+                   const SessionOptions& options, BenchMemory& memory)
+    : model_(model),
+      work_(work),
+      request_(request),
+      memory_(memory),
+      session_(model.model, options) {}
+
+BenchRun::~BenchRun() {
+  memory_.held -= held_bytes_;
+}
 
 void BenchRun::warm_up() {
   cell_.first_seconds = compute();
@@ -119,8 +127,8 @@ void BenchRun::time() {
 }
 
 double BenchRun::compute() {
-  // Other models and their sessions share the process: what this one holds is what grows while it
-  // computes.
+  // Other models and their sessions share the process: what they hold is not this one's.
+  const int64_t others = memory_.held - model_.bytes - held_bytes_;
   const int64_t before = resident_memory();
   const bool restarted = restart_peak();
   const auto start = std::chrono::steady_clock::now();
@@ -128,10 +136,11 @@ double BenchRun::compute() {
       work_.texts, request_, [](const SequenceVectors&) {},
       [](const Session::Done&) { return !interrupted(); });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const int64_t grown = held_bytes_ + process_status("VmHWM:") - before;
-  const int64_t peak = restarted ? model_.base_bytes + model_.bytes + grown : peak_memory();
+  const int64_t peak = restarted ? process_status("VmHWM:") - others : peak_memory();
   cell_.peak_bytes = std::max(cell_.peak_bytes, peak);
-  held_bytes_ += resident_memory() - before;
+  const int64_t grown = resident_memory() - before;
+  held_bytes_ += grown;
+  memory_.held += grown;
   return seconds.count();
 }
 

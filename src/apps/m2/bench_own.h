@@ -12,11 +12,15 @@
 
 namespace m2 {
 
-// A model and what it holds of memory.
+// A model and the memory that it made resident, in bytes.
 struct BenchModel {
   std::shared_ptr<const Model> model;
-  int64_t bytes = 0;       // that it made resident
-  int64_t base_bytes = 0;  // resident before any model was
+  int64_t bytes = 0;
+};
+
+// Of this process: what all models and sessions of a run hold, in bytes.
+struct BenchMemory {
+  int64_t held = 0;
 };
 
 // Texts and what is counted of them.
@@ -37,7 +41,10 @@ BenchWork document_work(const std::string& path, const std::string& tokenizer, c
 class BenchRun {
  public:
   BenchRun(const BenchModel& model, const BenchWork& work, const VectorRequest& request,
-           const SessionOptions& options);
+           const SessionOptions& options, BenchMemory& memory);
+  ~BenchRun();
+  BenchRun(const BenchRun&) = delete;
+  BenchRun& operator=(const BenchRun&) = delete;
 
   int threads() const { return session_.threads(); }
   void warm_up();  // the cell's first_seconds
@@ -50,6 +57,7 @@ class BenchRun {
   const BenchModel& model_;
   const BenchWork& work_;
   VectorRequest request_;
+  BenchMemory& memory_;
   int64_t held_bytes_ = 0;  // by this session
   Session session_;
   PhaseSeconds warm_phases_{};

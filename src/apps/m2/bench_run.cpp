@@ -73,6 +73,7 @@ class Runner {
  public:
   Runner(const BenchPlan& plan, const SayCell& say) : plan_(plan), say_(say) {
     result_.shapes = shapes_of(plan);
+    for (const BenchModel& model : plan.models) memory_.held += model.bytes;
   }
 
   BenchResult run() {
@@ -115,7 +116,7 @@ class Runner {
     options.threads = threads;
     std::vector<std::unique_ptr<BenchRun>> own;
     for (const BenchModel& model : plan_.models) {
-      own.push_back(std::make_unique<BenchRun>(model, work, plan_.request, options));
+      own.push_back(std::make_unique<BenchRun>(model, work, plan_.request, options, memory_));
       own.back()->warm_up();
     }
     std::vector<PeerRun> others;
@@ -148,6 +149,7 @@ class Runner {
 
   const BenchPlan& plan_;
   const SayCell& say_;
+  BenchMemory memory_;
   BenchResult result_;
 };
 
