@@ -28,10 +28,6 @@ void round_weights(DType type, size_t rows, size_t width, std::vector<float>& we
   }
 }
 
-}  // namespace
-
-namespace {
-
 void copy_columns(size_t rows, size_t width, const float* from, size_t from_stride, float* to,
                   size_t to_stride) {
   for (size_t row = 0; row < rows; ++row) {
