@@ -55,8 +55,8 @@ class Model(NamedTuple):
 MODELS = {
     "m2_bert, none": Kind(M2_BERT, 4096),
     "m2_bert, max_length": Kind(M2_BERT, 512, "max_length"),
-    "m2_bert, bf16": Kind(M2_BERT, 4096, dtype="bf16"),
-    "m2_bert, int8": Kind(M2_BERT, 4096, dtype="int8"),
+    "m2_bert, bf16": Kind(M2_BERT | {"num_hidden_layers": 2}, 1024, dtype="bf16"),
+    "m2_bert, int8": Kind(M2_BERT | {"num_hidden_layers": 2}, 1024, dtype="int8"),
     "mosaic_bert": Kind(MOSAIC_BERT, 4096),
     "bert": Kind(BERT, 4096),
 }
