@@ -116,11 +116,13 @@ MonarchMatrix<T> inverse(const MonarchMatrix<T>& matrix) {
   return MonarchMatrix<T>(std::move(factors));
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type takes none
 #define M2_INSTANTIATE(T)                                                               \
   template class MonarchMatrix<T>;                                                      \
   template std::vector<MonarchFactor<T>> zero_factors<T>(std::span<const FactorShape>); \
   template std::vector<T> dense<T>(const MonarchMatrix<T>&);                            \
   template MonarchMatrix<T> adjoint<T>(const MonarchMatrix<T>&);
+// NOLINTEND(bugprone-macro-parentheses)
 M2_INSTANTIATE(float)
 M2_INSTANTIATE(double)
 M2_INSTANTIATE(std::complex<float>)

@@ -286,7 +286,7 @@ std::string table_row(const Row& row) {
   std::string line = right(std::to_string(row.points), 9);
   for (const Cell& cell : row.cells) {
     std::string text = cell.time > 0 ? formatted("%.4g", cell.time * 1e3) : "-";
-    if (!cell.measured() && cell.time > 0) text = "~" + text;
+    if (!cell.measured() && cell.time > 0) text.insert(0, 1, '~');
     line += right(text, 13);
   }
   for (size_t kind = 0; kind + 1 < kKinds; ++kind) {

@@ -103,14 +103,14 @@ std::string side_by_side(const BenchResult& result, const std::string& title,
                          const std::vector<size_t>& columns, const Value& value) {
   std::string out = "\n" + title + "\n" + padded("length", 7) + padded("texts", 7);
   for (const size_t series : columns) out += "  " + padded(result.series[series].name(), 8);
-  out += "\n";
+  out += '\n';
   for (size_t shape = 0; shape < result.shapes.size(); ++shape) {
     out += row_begin(result.shapes[shape]);
     for (const size_t series : columns) {
       const size_t width = std::max<size_t>(8, result.series[series].name().size());
       out += "  " + padded(value(series, shape), width);
     }
-    out += "\n";
+    out += '\n';
   }
   return out;
 }
