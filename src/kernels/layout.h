@@ -1,6 +1,7 @@
 // kernels: the loops that touch every number. reference/ holds the obvious form of each, in double;
 // cpu/ holds the SIMD form, one source compiled for each instruction set and chosen at run time.
-// Uses core, config and monarch, and knows no framework: every entry takes plain sizes and pointers.
+// Uses core, config and monarch, and knows no framework: every entry takes plain sizes and
+// pointers.
 #pragma once
 
 #include <cstddef>
