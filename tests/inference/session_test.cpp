@@ -119,17 +119,18 @@ TEST(Session, MakesTheSpectraOfASizeOnceAGroup) {
   std::vector<size_t> lengths;
   for (size_t i = 0; i < 20; ++i) lengths.insert(lengths.end(), {600, 30 + i % 3});
   const auto sequences = sequences_of(lengths);
+  const VectorRequest mean = {Pooling::kMean, false};  // every layer by its spectra
   const auto expected = [&] {
     Session plenty(model, {1});
-    return vectors_of(plenty, sequences);
+    return vectors_of(plenty, sequences, mean);
   }();
   // Room for both layers of the long ones' size alone, which fill more than one batch.
   const auto plan = fft_plan(transform_size(1200));
   Session session(model, {1, 2 * channel_blocks(40) * plan->spectrum_floats() * sizeof(float)});
-  EXPECT_EQ(vectors_of(session, sequences), expected);
+  EXPECT_EQ(vectors_of(session, sequences, mean), expected);
   EXPECT_EQ(session.spectra_made(), 2u * 2u);
   Session without(small_model(), {1, 0});
-  EXPECT_EQ(vectors_of(without, sequences), expected);
+  EXPECT_EQ(vectors_of(without, sequences, mean), expected);
   EXPECT_GT(without.spectra_made(), 2u * 2u);  // or the batches were too few to tell
 }
 
