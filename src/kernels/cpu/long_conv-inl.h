@@ -160,8 +160,10 @@ class GatedInput {
     for (size_t lane = 0; lane < kChannelBlock; lane += hn::Lanes(d)) {
       ShortFilter x1(block_.x1, block_.short_filter, Signal::kX1, lane);
       ShortFilter v(block_.v, block_.short_filter, Signal::kV, lane);
-      x1.Seek(first);
-      v.Seek(first);
+      if (live > 0) {  // behind the text's end there are no rows before `first` to read
+        x1.Seek(first);
+        v.Seek(first);
+      }
       const float* u =
           block_.residual == nullptr ? nullptr : block_.residual + first * kChannelBlock + lane;
       for (size_t i = 0; i < live; ++i) {
