@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include "core/text.h"
@@ -40,20 +39,14 @@ std::vector<size_t> cuts_of(size_t width, size_t blocks, bool gated) {
   const size_t halves = gated ? 2 : 1;
   const size_t first_block = round_up(halves * width, blocks) / blocks;
   const size_t second_block = round_up(width, blocks) / blocks;
-  std::set<size_t> ends = {width};
+  std::vector<size_t> cuts = {width};
   for (size_t block = 1; block <= blocks; ++block) {
-    ends.insert(block * second_block);
-    ends.insert(block * first_block % width);
-  }
-  std::vector<size_t> cuts;
-  size_t begin = 0;
-  for (const size_t end : ends) {
-    for (; begin < std::min(end, width); begin = cuts.back()) {
-      cuts.push_back(begin + std::min(kPanelWidth, std::min(end, width) - begin));
+    for (const size_t end : {block * second_block, block * first_block % width}) {
+      if (end == 0 || end >= width) continue;
+      cuts.push_back(end);
+      if (gated) cuts.push_back(width + end);
     }
   }
-  const size_t count = cuts.size();
-  for (size_t i = 0; gated && i < count; ++i) cuts.push_back(width + cuts[i]);
   return cuts;
 }
 

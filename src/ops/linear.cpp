@@ -59,6 +59,7 @@ size_t tile_stride(size_t width, size_t blocks) {
 Linear::Linear(const Shape& shape, const float* weight, const float* bias) : shape_(shape) {
   M2_CHECK(shape.blocks > 0 && shape.in > 0 && shape.out > 0);
   M2_CHECK(shape.in_stride >= tile_stride(shape.in, shape.blocks));
+  M2_CHECK(shape.out_stride >= std::min(shape.out, kPanelWidth));
   operand_ = operand_type(shape.type);
   touching_ = prefers_touching_rows(operand_);
   block_in_ = round_up(shape.in, shape.blocks) / shape.blocks;

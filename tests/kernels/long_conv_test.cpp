@@ -1,8 +1,10 @@
 #include "kernels/long_conv.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/aligned_buffer.h"
@@ -211,6 +213,46 @@ TEST_P(LongConvTest, MatchesDirectSumsAtFullLength) {
 TEST_P(LongConvTest, AShorterTextUsesTheSameSpectrum) {
   Case c(50, 480);
   EXPECT_LT(relative_error(c.run(true), c.expected(true)), kBound);
+}
+
+// A copy of rows whose end is the end of what may be read: the page behind it is forbidden.
+class GuardedRows {
+ public:
+  explicit GuardedRows(const AlignedBuffer<float>& rows) {
+    const size_t bytes = rows.size() * sizeof(float);
+    readable_ = round_up(bytes, kPage);
+    pages_ = static_cast<std::byte*>(mmap(nullptr, readable_ + kPage, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(mprotect(pages_ + readable_, kPage, PROT_NONE), 0);
+    std::memcpy(pages_ + readable_ - bytes, rows.data(), bytes);
+    data_ = reinterpret_cast<const float*>(pages_ + readable_ - bytes);
+  }
+  ~GuardedRows() { munmap(pages_, readable_ + kPage); }
+  GuardedRows(const GuardedRows&) = delete;
+  GuardedRows& operator=(const GuardedRows&) = delete;
+  const float* data() const { return data_; }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  size_t readable_;
+  std::byte* pages_;
+  const float* data_;
+};
+
+// The transform is far longer than the text; behind it may lie another thread's rows, or nothing.
+TEST_P(LongConvTest, ReadsNothingBehindTheText) {
+  for (const size_t length : {1u, 2u, 3u, 65u}) {
+    Case c(length, 4096);
+    const AlignedBuffer<float> spectrum = c.spectra(true);
+    const GuardedRows x1(c.x1), x2(c.x2), v(c.v), u(c.u);
+    LongConvBlock b = c.block();
+    b.spectrum = spectrum.data();
+    b.x1 = x1.data();
+    b.x2 = x2.data();
+    b.v = v.data();
+    b.residual = u.data();
+    EXPECT_EQ(c.run(b, true), c.run(true)) << length;
+  }
 }
 
 TEST_P(LongConvTest, AFilterShiftedByOneFails) {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <map>
 #include <mutex>
-#include <unordered_map>
 
 #include "core/aligned_buffer.h"
 #include "core/error.h"
