@@ -27,3 +27,11 @@ find_library(DNNL_LIBRARY dnnl REQUIRED)
 add_library(m2_dnnl INTERFACE)
 target_include_directories(m2_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 target_link_libraries(m2_dnnl INTERFACE ${DNNL_LIBRARY})
+
+# Headers alone; Beast and Asio need no Boost library.
+if(M2_BUILD_PROGRAM)
+  find_path(BEAST_INCLUDE_DIR boost/beast.hpp REQUIRED)
+  add_library(m2_beast INTERFACE)
+  target_include_directories(m2_beast SYSTEM INTERFACE ${BEAST_INCLUDE_DIR})
+  target_compile_definitions(m2_beast INTERFACE BOOST_ASIO_NO_DEPRECATED)
+endif()

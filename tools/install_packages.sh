@@ -22,6 +22,7 @@ build libyaml-cpp-dev    header:yaml-cpp/yaml.h
 build libspdlog-dev      header:spdlog/spdlog.h
 build libfmt-dev         header:fmt/format.h
 build zlib1g-dev         header:zlib.h
+build libboost1.81-dev   header:boost/beast.hpp
 build libzstd-dev        header:zstd.h
 tests libgtest-dev       header:gtest/gtest.h
 tests libgmock-dev       header:gmock/gmock.h
