@@ -64,11 +64,14 @@ void Connection::refuse() {
   });
 }
 
+// Ends the read that waits, to see whether it has got something. Until then this is a request.
 void Connection::drain() {
   if (state_ != State::kIdle) return;
-  error_code error;
-  if (socket_.available(error) == 0 || error) return close();
-  guarded([this] { begin_request(); });
+  guarded([this] {
+    begin_request();
+    error_code ignored;
+    socket_.cancel(ignored);
+  });
 }
 
 void Connection::close() {
@@ -102,9 +105,16 @@ void Connection::on_read(const error_code& error, size_t size) {
   reading_ = false;
   end_ += size;
   if (!error) return advance();
+  if (error == asio::error::operation_aborted) return on_read_cancelled();
   client_ended_ = true;
   // A client that has sent all may still read what is being written to it.
   if (state_ != State::kWriting) close();
+}
+
+void Connection::on_read_cancelled() {
+  error_code error;
+  if (unread().empty() && socket_.available(error) == 0) return close();
+  read_on();
 }
 
 // Goes as far as the bytes that were read allow.

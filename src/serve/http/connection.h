@@ -48,7 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start();
   void refuse();
 
-  // Closes it if it waits for a request of which nothing has arrived.
+  // Closes it if it waits for a request and nothing of that has reached this machine.
   void drain();
   // Gives up what is under way.
   void close();
@@ -71,6 +71,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void advance();
   void read_on();
   void on_read(const boost::system::error_code& error, size_t size);
+  void on_read_cancelled();
 
   void await_request();
   void begin_request();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,8 @@ struct HttpRequest {
   std::string body;     // its chunks joined
   std::string id;       // x-request-id, cleaned and cut, or one made here
   std::string peer;     // "127.0.0.1:51234", "[::1]:51234" or "unix"
-  ServeClock::time_point begun;  // when its first byte was read
+  ServeClock::time_point begun;        // when its first byte was read
+  mutable std::shared_ptr<void> note;  // the handler's own, from refuse() to on_sent()
 };
 
 struct HttpResponse {
