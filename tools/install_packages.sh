@@ -23,6 +23,8 @@ build libspdlog-dev      header:spdlog/spdlog.h
 build libfmt-dev         header:fmt/format.h
 build zlib1g-dev         header:zlib.h
 build libboost1.81-dev   header:boost/beast.hpp
+build libcurl4-openssl-dev header:curl/curl.h
+build libssl-dev         header:openssl/evp.h
 build libzstd-dev        header:zstd.h
 tests libgtest-dev       header:gtest/gtest.h
 tests libgmock-dev       header:gmock/gmock.h

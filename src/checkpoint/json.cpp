@@ -16,15 +16,17 @@ using Json = nlohmann::json;
 // equal keys.
 class StrictCallback {
  public:
-  explicit StrictCallback(const std::string& where) : where_(where) {}
+  StrictCallback(const std::string& where, const JsonLimits& limits)
+      : where_(where), limits_(limits) {}
 
   bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
     switch (event) {
       case Json::parse_event_t::object_start:
       case Json::parse_event_t::array_start:
-        if (static_cast<size_t>(depth) >= kMaxJsonDepth) {
-          throw input_error(concat(where_, ": nested deeper than ", kMaxJsonDepth, " levels"));
+        if (static_cast<size_t>(depth) >= limits_.depth) {
+          throw input_error(concat(where_, ": nested deeper than ", limits_.depth, " levels"));
         }
+        count_value();
         keys_.emplace_back();
         break;
       case Json::parse_event_t::object_end:
@@ -35,12 +37,19 @@ class StrictCallback {
         add_key(parsed.get_ref<const std::string&>());
         break;
       case Json::parse_event_t::value:
+        count_value();
         break;
     }
     return true;
   }
 
  private:
+  void count_value() {
+    if (++values_ > limits_.values) {
+      throw input_error(concat(where_, ": holds more than ", limits_.values, " values"));
+    }
+  }
+
   void add_key(const std::string& key) {
     if (!keys_.back().insert(key).second) {
       throw input_error(concat(where_, ": the key \"", printable(key), "\" is there twice"));
@@ -48,6 +57,8 @@ class StrictCallback {
   }
 
   const std::string& where_;
+  const JsonLimits limits_;
+  size_t values_ = 0;
   std::vector<std::set<std::string>> keys_;
 };
 
@@ -61,13 +72,13 @@ std::string json_problem(const Json::exception& error) {
   return printable(text, 200);
 }
 
-Json parse_json(std::string_view text, const std::string& where) {
+Json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
   // The parser takes a zero byte for the end of the text.
   if (text.find('\0') != text.npos) {
     throw input_error(concat(where, ": is no valid JSON: it holds a zero byte"));
   }
   try {
-    StrictCallback strict(where);
+    StrictCallback strict(where, limits);
     return Json::parse(text, [&strict](int depth, Json::parse_event_t event, Json& parsed) {
       return strict(depth, event, parsed);
     });

@@ -1,6 +1,7 @@
 // JSON from outside: limited in size and depth, every key once.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -10,9 +11,15 @@ namespace m2 {
 inline constexpr size_t kMaxJsonDepth = 64;
 inline constexpr size_t kMaxJsonBytes = size_t{64} << 20;
 
+struct JsonLimits {
+  size_t depth = kMaxJsonDepth;
+  size_t values = SIZE_MAX;  // lists, objects and what they hold: each takes memory
+};
+
 // The value of `text`. Error(kInput), one line that starts with `where` (a file's name), when it is
-// no JSON, deeper than kMaxJsonDepth, or holds a key twice in one object.
-nlohmann::json parse_json(std::string_view text, const std::string& where);
+// no JSON, beyond the limits, or holds a key twice in one object.
+nlohmann::json parse_json(std::string_view text, const std::string& where,
+                          const JsonLimits& limits = {});
 
 // The same for a whole file of at most kMaxJsonBytes, whose top must be an object.
 nlohmann::json read_json_object(const std::string& path);

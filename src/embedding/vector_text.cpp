@@ -8,18 +8,10 @@
 namespace m2 {
 namespace {
 
-// The shortest digits that read back as the same float.
 void append_number(std::string& out, float value) {
   std::array<char, 32> buffer{};
   const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   out.append(buffer.data(), result.ptr);
-}
-
-void append_row(std::string& out, std::span<const float> values, const char* separator) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out += separator;
-    append_number(out, values[i]);
-  }
 }
 
 void append_report(std::string& line, const TextVectors& report) {
@@ -36,6 +28,13 @@ void append_report(std::string& line, const TextVectors& report) {
 
 }  // namespace
 
+void append_numbers(std::string& out, std::span<const float> values, const char* separator) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out += separator;
+    append_number(out, values[i]);
+  }
+}
+
 std::string json_line(const WrittenText& text) {
   std::string line = concat("{\"index\":", text.index);
   if (!text.id.empty()) line += ",\"id\":" + text.id;
@@ -45,7 +44,7 @@ std::string json_line(const WrittenText& text) {
   if (text.matrix) line += '[';
   for (size_t row = 0; row < text.rows; ++row) {
     line += row == 0 ? "[" : ",[";
-    append_row(line, text.values.subspan(row * width, width), ",");
+    append_numbers(line, text.values.subspan(row * width, width), ",");
     line += ']';
   }
   if (text.matrix) line += ']';
@@ -56,7 +55,7 @@ std::string number_lines(const WrittenText& text) {
   const size_t width = text.values.size() / text.rows;
   std::string lines;
   for (size_t row = 0; row < text.rows; ++row) {
-    append_row(lines, text.values.subspan(row * width, width), " ");
+    append_numbers(lines, text.values.subspan(row * width, width), " ");
     lines += '\n';
   }
   return lines;

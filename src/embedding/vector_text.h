@@ -9,6 +9,9 @@
 
 namespace m2 {
 
+// Numbers between separators, each with the fewest digits that read back as the same float.
+void append_numbers(std::string& out, std::span<const float> values, const char* separator);
+
 // One text's vectors and what is said of them.
 struct WrittenText {
   size_t index = 0;                     // from 0, over the whole run
@@ -20,8 +23,7 @@ struct WrittenText {
 };
 
 // {"index", "id"?, "chunk"?, "chunks"?, "character_span"?, "tokens", "truncated", "total_tokens"?,
-// "characters"?, "kept_characters"?, "embedding"} and a line feed. A number has the fewest digits
-// that read back as the same float.
+// "characters"?, "kept_characters"?, "embedding"} and a line feed.
 std::string json_line(const WrittenText& text);
 
 // Numbers between blanks, a line a vector.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "embedding/embedder.h"
 #include "models/model.h"
@@ -23,22 +24,32 @@ void add_bench(CLI::App& app);
 void add_bench_monarch(CLI::App& bench);  // below bench
 void add_convert(CLI::App& app);
 void add_fill_mask(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its
 // name in capitals (M2_MODEL_ID).
 struct ModelFlags {
   std::string model_id, config, tokenizer, padding, dtype;
+  bool offline = false;
   int threads = 0;
   std::string filter_cache_bytes = "1GiB", filter_cache_dtype = "fp32";
 
   void add_model(CLI::App& command);
+  // The same for a command that takes several.
+  void add_models(CLI::App& command, std::vector<std::string>& model_ids);
+  void add_offline(CLI::App& command);  // part of add_model
   void add_tokenizer(CLI::App& command);
   void add_compute(CLI::App& command);
   void add_dtype(CLI::App& command);
 
+  // The model where it lies on disk: a name that the cache lacks is downloaded first, with a bar.
+  // Errors as obtain_model's (hub/download.h).
   ModelFiles files() const;
   SessionOptions session() const;
+
+ private:
+  void add_reading(CLI::App& command);
 };
 
 // "fp32", "1 GiB", "500MB", "0": powers of 1000, or of 1024 with an i. Error(kUsage) otherwise.

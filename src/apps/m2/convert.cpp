@@ -307,6 +307,7 @@ void add_convert(CLI::App& app) {
                    "Model: a folder, a file of weights (.safetensors, .bin, .pt) or a name on the "
                    "Hugging Face hub")
       ->required();
+  flags->model.add_offline(*command);
   command->add_option("--config", flags->model.config,
                       "Configuration, config.json or YAML, where it does not lie beside the "
                       "weights");

@@ -5,19 +5,48 @@
 #include <cmath>
 
 #include "apps/m2/command.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "hub/download.h"
 
 namespace m2 {
+namespace {
+
+constexpr char kModelHelp[] =
+    "Model: a folder as on the Hugging Face hub, a file of weights (.safetensors, .bin, .pt), or a "
+    "name there, ORG/NAME or ORG/NAME@REVISION: from the cache, else downloaded";
+
+std::string obtain(const std::string& model_id, bool offline) {
+  constexpr int64_t kUnit = 1000;  // bytes in a kB
+  Progress progress("downloading " + printable(model_id), "kB");
+  DownloadOptions options;
+  options.offline = offline;
+  options.interrupted = interrupted;
+  options.progress = [&](const DownloadProgress& at) {
+    progress.update(static_cast<double>(at.present) / static_cast<double>(at.total),
+                    static_cast<int64_t>(at.moved) / kUnit);
+  };
+  return obtain_model(model_id, options);
+}
+
+}  // namespace
 
 void ModelFlags::add_model(CLI::App& command) {
-  command
-      .add_option(
-          "--model-id", model_id,
-          "Model: a folder as on the Hugging Face hub, a file of weights (.safetensors, .bin, "
-          ".pt), or a name in the Hugging Face cache, ORG/NAME or ORG/NAME@REVISION")
+  command.add_option("--model-id", model_id, kModelHelp)->required()->envname("M2_MODEL_ID");
+  add_reading(command);
+}
+
+void ModelFlags::add_models(CLI::App& command, std::vector<std::string>& model_ids) {
+  command.add_option("--model-id", model_ids, concat(kModelHelp, "; may be repeated"))
       ->required()
-      ->envname("M2_MODEL_ID");
+      ->envname("M2_MODEL_ID")
+      ->allow_extra_args(false);
+  add_reading(command);
+}
+
+void ModelFlags::add_reading(CLI::App& command) {
   command.add_option(
       "--config", config,
       "Configuration, config.json or YAML, where it does not lie beside the weights");
@@ -25,6 +54,14 @@ void ModelFlags::add_model(CLI::App& command) {
       .add_option("--padding", padding,
                   "Compute under another padding contract than the model's: gives other vectors")
       ->check(CLI::IsMember({"none", "max_length"}));
+  add_offline(command);
+}
+
+void ModelFlags::add_offline(CLI::App& command) {
+  command
+      .add_flag("--offline", offline,
+                "Download nothing: the model is on disk or in the cache; so does HF_HUB_OFFLINE=1")
+      ->envname("M2_OFFLINE");
 }
 
 void ModelFlags::add_tokenizer(CLI::App& command) {
@@ -68,7 +105,7 @@ void ModelFlags::add_dtype(CLI::App& command) {
 }
 
 ModelFiles ModelFlags::files() const {
-  ModelFiles files = {model_id, config, parse_padding(padding)};
+  ModelFiles files = {obtain(model_id, offline), config, parse_padding(padding)};
   files.dtype = parse_product_type(dtype);
   return files;
 }

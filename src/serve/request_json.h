@@ -1,0 +1,44 @@
+// The body of a request as JSON, its fields checked.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "serve/http/message.h"
+
+namespace m2 {
+
+// An object's fields. What is wrong throws ApiError(kBadRequest) that names the field. A field that
+// is null counts as left out, and fields without a meaning here are no error.
+class RequestJson {
+ public:
+  // The whole body of `request`, at most `values` values in it. Content-Type, where it is given,
+  // must be JSON's.
+  RequestJson(const HttpRequest& request, size_t values);
+  // An object within it, called `path` in errors.
+  RequestJson(const nlohmann::json& object, std::string path);
+
+  // Null where it is left out.
+  const nlohmann::json* find(const char* field) const;
+  const nlohmann::json& required(const char* field) const;
+
+  std::string text(const char* field) const;
+  std::optional<std::string> optional_text(const char* field) const;
+  std::optional<bool> flag(const char* field) const;
+  std::optional<int64_t> integer(const char* field, int64_t least, int64_t most) const;
+  // One of the values of a list of words.
+  std::optional<std::string> word(const char* field,
+                                  std::initializer_list<const char*> words) const;
+
+  // The field's name in errors: "parameters.truncate".
+  std::string name_of(const char* field) const;
+
+ private:
+  nlohmann::json json_;
+  std::string path_;
+};
+
+}  // namespace m2
