@@ -93,7 +93,7 @@ def ask(script, *words, env):
 
 
 def info(model_id, env):
-    return subprocess.run([PROGRAM, "info", "--json", "--model-id", model_id], env=environment(env), cwd="/",
+    return subprocess.run([PROGRAM, "info", "--json", "--offline", "--model-id", model_id], env=environment(env), cwd="/",
                           capture_output=True, text=True)
 
 

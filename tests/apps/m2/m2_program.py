@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import numpy
@@ -37,10 +38,14 @@ CONFIG = {
 }
 
 
+# What would change the program's defaults or lead it elsewhere.
+VARIABLES = re.compile(r"M2_(?!ISA$)|HF_|HUGGING|TRANSFORMERS_|XDG_CACHE_HOME|.*_proxy$", re.IGNORECASE)
+
+
 def environment(extra=None):
-    """This process's, without what would change the program's defaults."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("M2_") or k == "M2_ISA"}
-    return kept | (extra or {})
+    """This process's, without what would change the program's defaults; the network is out of reach unless asked for."""
+    kept = {k: v for k, v in os.environ.items() if not VARIABLES.match(k)}
+    return kept | {"HF_HUB_OFFLINE": "1"} | (extra or {})
 
 
 def run(*words, stdin=b"", env=None, **options):
