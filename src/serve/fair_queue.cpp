@@ -20,15 +20,25 @@ size_t next_tokens(const Job& job) {
 
 Admission FairQueue::add(const std::shared_ptr<Job>& job) {
   M2_CHECK(!job->sequences.empty() && job->length_classes.size() == job->sequences.size());
-  job->tokens = 0;
-  for (size_t i = 0; i < job->sequences.size(); ++i) job->tokens += tokens_of(*job, i);
   job->results.resize(job->sequences.size());
   job->open = job->sequences.size();
+  job->opening = job->opening_tokens = job->rest_tokens = 0;
+  for (size_t i = 0; i < job->sequences.size(); ++i) {
+    const size_t tokens = tokens_of(*job, i);
+    const bool opens =
+        i == 0 || (job->opening == i && job->opening_tokens + tokens <= limits_.batch_tokens);
+    if (opens) job->opening = i + 1;
+    (opens ? job->opening_tokens : job->rest_tokens) += tokens;
+  }
   const std::lock_guard lock(mutex_);
   if (closed_) return Admission::kClosed;
-  if (job->tokens > limits_.tokens) return Admission::kTooLarge;
-  if (job->tokens > limits_.tokens - tokens_) return Admission::kFull;
-  tokens_ += job->tokens;
+  if (job->opening_tokens > limits_.tokens || job->rest_tokens > limits_.backlog_tokens) {
+    return Admission::kTooLarge;
+  }
+  if (job->opening_tokens > limits_.tokens - tokens_.openings) return Admission::kFull;
+  if (job->rest_tokens > limits_.backlog_tokens - tokens_.rests) return Admission::kBacklogFull;
+  tokens_.openings += job->opening_tokens;
+  tokens_.rests += job->rest_tokens;
   job->queued = ServeClock::now();
   jobs_.push_back(job);
   openings_.push_back(job);
@@ -69,13 +79,15 @@ FairQueue::Piece FairQueue::take_piece(const Place& place) {
   const Piece piece = {job, job->next++};
   job->taken_tokens += tokens;
   const bool more = job->next < job->sequences.size();
-  const bool opens_on =
-      opening && more && job->taken_tokens + next_tokens(*job) <= limits_.batch_tokens;
-  if (!more || (opening && !opens_on)) {
+  if (!more || job->next == job->opening) {
     place.lane->erase(place.at);
     if (more) rests_.push_back(job);
   }
   return piece;
+}
+
+void FairQueue::give_back(const Job& job, size_t index) {
+  (index < job.opening ? tokens_.openings : tokens_.rests) -= tokens_of(job, index);
 }
 
 std::vector<FairQueue::Piece> FairQueue::take() {
@@ -106,7 +118,7 @@ std::vector<FairQueue::Piece> FairQueue::take() {
 
 bool FairQueue::complete(const Piece& piece) {
   const std::lock_guard lock(mutex_);
-  tokens_ -= tokens_of(*piece.job, piece.index);
+  give_back(*piece.job, piece.index);
   if (--piece.job->open > 0 || piece.job->over) return false;
   piece.job->ended = ServeClock::now();
   end_job(piece.job);
@@ -116,7 +128,7 @@ bool FairQueue::complete(const Piece& piece) {
 // Its sequences that were not taken are never computed.
 void FairQueue::end_job(const std::shared_ptr<Job>& job) {
   job->over = true;
-  for (; job->next < job->sequences.size(); ++job->next) tokens_ -= next_tokens(*job);
+  for (; job->next < job->sequences.size(); ++job->next) give_back(*job, job->next);
   for (Lane* lane : {&jobs_, &openings_, &rests_}) lane->remove(job);
   changed_.notify_all();
 }
@@ -163,7 +175,7 @@ bool FairQueue::wait_for_jobs() const {
   return !jobs_.empty();
 }
 
-size_t FairQueue::tokens() const {
+QueueTokens FairQueue::tokens() const {
   const std::lock_guard lock(mutex_);
   return tokens_;
 }

@@ -18,12 +18,20 @@
 
 namespace m2 {
 
+// Tokens are computed ones, pads included, that wait or are in hand. Openings and rests are limited
+// apart, so that large requests that wait keep no one else out.
 struct QueueLimits {
-  size_t tokens = size_t{1} << 18;  // computed ones, waiting or in hand
-  size_t batch_tokens = 1024;       // of sequences computed together; one may be longer
+  size_t tokens = size_t{1} << 16;          // of openings
+  size_t backlog_tokens = size_t{1} << 20;  // of rests
+  size_t batch_tokens = 1024;               // of sequences computed together; one may be longer
 };
 
-enum class Admission : uint8_t { kTaken, kFull, kTooLarge, kClosed };
+struct QueueTokens {
+  size_t openings = 0;
+  size_t rests = 0;
+};
+
+enum class Admission : uint8_t { kTaken, kFull, kBacklogFull, kTooLarge, kClosed };
 
 // All functions are safe from any thread.
 class FairQueue {
@@ -65,8 +73,8 @@ class FairQueue {
   // Waits until a job is there (true), or the queue is closed and has none (false).
   bool wait_for_jobs() const;
 
-  size_t tokens() const;  // waiting and in hand
-  size_t jobs() const;    // not over
+  QueueTokens tokens() const;  // waiting and in hand
+  size_t jobs() const;         // not over
 
  private:
   using Lane = std::list<std::shared_ptr<Job>>;  // jobs with sequences that wait
@@ -77,6 +85,7 @@ class FairQueue {
   template <class Accept>
   Place find(const Accept& accept);
   Piece take_piece(const Place& place);
+  void give_back(const Job& job, size_t index);
   void end_job(const std::shared_ptr<Job>& job);
 
   const QueueLimits limits_;
@@ -88,7 +97,7 @@ class FairQueue {
   // Tokens given to openings beyond those given to rests, while both wait; at most a batch, so that
   // one long text is not made up for by many.
   int64_t openings_ahead_ = 0;
-  size_t tokens_ = 0;
+  QueueTokens tokens_;
 };
 
 }  // namespace m2

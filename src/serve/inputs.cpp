@@ -75,9 +75,7 @@ void InputReader::add_sequence(TokenSequence sequence, int64_t tokens_before_cut
   }
   pad_to_contract(model_.model().config, sequence);
   inputs_.computed_tokens += static_cast<int64_t>(sequence.ids.size());
-  const size_t most = options_.request_tokens > 0
-                          ? std::min(options_.request_tokens, options_.queue.tokens)
-                          : options_.queue.tokens;
+  const size_t most = options_.request_tokens;
   if (inputs_.computed_tokens > static_cast<int64_t>(most)) {
     throw ApiError(ApiProblem::kTooManyInputs,
                    concat("the request has more than the ", most, " tokens, pads included, that ",

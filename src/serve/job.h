@@ -43,9 +43,11 @@ struct Job {
   std::vector<JobResult> results;  // one a sequence
   ServeClock::time_point queued, started, ended;
 
-  size_t tokens = 0;  // computed ones, pads included, of all sequences
-  size_t next = 0;    // first sequence that was not taken
-  size_t open = 0;    // sequences without a result
+  size_t opening = 0;         // first sequence behind its opening (fair_queue.h)
+  size_t opening_tokens = 0;  // computed ones, pads included
+  size_t rest_tokens = 0;
+  size_t next = 0;  // first sequence that was not taken
+  size_t open = 0;  // sequences without a result
   size_t taken_tokens = 0;
   bool over = false;  // finished() was called
 };

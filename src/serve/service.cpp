@@ -228,33 +228,44 @@ void Service::enqueue(const std::shared_ptr<Pending>& pending, Task task) {
   job->finished = [this, pending](const std::shared_ptr<Job>& ended, JobEnd end) {
     workers_.post(0, [this, pending, ended, end] { finish(pending, *ended, end); });
   };
+  const size_t task_tokens = static_cast<size_t>(note.computed_tokens);
   switch (queue_.add(job)) {
     case Admission::kTaken:
       return;
     case Admission::kTooLarge:
-      throw ApiError(
-          ApiProblem::kTooManyInputs,
-          concat("the request has ", job->tokens, " tokens, pads included, this server's ",
-                 "queue holds ", options_.queue.tokens, "; send fewer inputs at once"))
+      throw ApiError(ApiProblem::kTooManyInputs,
+                     concat("the request has ", task_tokens, " tokens, pads included, more than ",
+                            "this server's queue ever holds; send fewer inputs at once"))
           .at_limit("request_tokens");
     case Admission::kFull:
-      throw ApiError(ApiProblem::kOverloaded,
-                     concat("the queue is full (", queue_.tokens(), " of ", options_.queue.tokens,
-                            " tokens); try again later"))
-          .with_retry_after(retry_after(job->tokens))
+      throw ApiError(ApiProblem::kOverloaded, "the queue is full; try again later")
+          .with_retry_after(retry_after(*job))
           .at_limit("queue_tokens");
+    case Admission::kBacklogFull:
+      throw ApiError(
+          ApiProblem::kOverloaded,
+          "too much of other large requests waits; try again later, or send less at once")
+          .with_retry_after(retry_after(*job))
+          .at_limit("backlog_tokens");
     case Admission::kClosed:
       throw ApiError(ApiProblem::kLoading, "the server is shutting down").with_retry_after(1);
   }
 }
 
-// Until so many tokens have room, at the rate at which tokens are computed now.
-int64_t Service::retry_after(size_t tokens) const {
+// Until the job has room, at the rate at which tokens are computed now: openings at the whole rate,
+// rests at half of it.
+int64_t Service::retry_after(const Job& job) const {
   const double rate = engine_.rate().tokens_per_second();
-  const double room = static_cast<double>(options_.queue.tokens) - static_cast<double>(tokens);
-  const double excess = static_cast<double>(queue_.tokens()) - room;
   if (!(rate > 0)) return 1;
-  return std::clamp(static_cast<int64_t>(std::ceil(excess / rate)), int64_t{1}, kLongestWait);
+  const auto excess = [](size_t held, size_t more, size_t limit) {
+    return std::max(
+        0.0, static_cast<double>(held) + static_cast<double>(more) - static_cast<double>(limit));
+  };
+  const QueueTokens held = queue_.tokens();
+  const double openings = excess(held.openings, job.opening_tokens, options_.queue.tokens);
+  const double rests = excess(held.rests, job.rest_tokens, options_.queue.backlog_tokens);
+  const double seconds = std::max(openings, 2 * rests) / rate;
+  return std::clamp(static_cast<int64_t>(std::ceil(seconds)), int64_t{1}, kLongestWait);
 }
 
 void Service::finish(const std::shared_ptr<Pending>& pending, const Job& job, JobEnd end) {

@@ -55,7 +55,7 @@ class Service final : public HttpHandler {
   void finish(const std::shared_ptr<Pending>& pending, const Job& job, JobEnd end);
   HttpResponse answer_of(const Pending& pending, const Job& job, JobEnd end) const;
   void respond(const Pending& pending, HttpResponse response);
-  int64_t retry_after(size_t tokens) const;
+  int64_t retry_after(const Job& job) const;
   void add_cors(const HttpRequest& request, HttpResponse& response) const;
 
   ServedModels& models_;

@@ -26,8 +26,6 @@ double seconds_of(std::chrono::milliseconds time) {
 
 ServiceMetrics::ServiceMetrics(const ServeOptions& options) {
   const auto count = [](size_t value) { return static_cast<double>(value); };
-  const size_t request_tokens =
-      options.request_tokens > 0 ? options.request_tokens : options.queue.tokens;
   limit("header_bytes", count(options.http.header_bytes));
   limit("body_bytes", count(options.http.body_bytes));
   limit("held_bytes", count(options.http.held_bytes));
@@ -37,9 +35,10 @@ ServiceMetrics::ServiceMetrics(const ServeOptions& options) {
   limit("write_seconds", seconds_of(options.http.write_time));
   limit("inputs", count(options.inputs));
   limit("input_tokens", count(options.input_tokens));
-  limit("request_tokens", count(request_tokens));
+  limit("request_tokens", count(options.request_tokens));
   limit("response_bytes", count(options.response_bytes));
   limit("queue_tokens", count(options.queue.tokens));
+  limit("backlog_tokens", count(options.queue.backlog_tokens));
   limit("request_seconds", seconds_of(options.request_timeout));
   metrics_.gauge("m2_resident_memory_bytes", "Memory of the process", resident_bytes);
 }
@@ -61,8 +60,10 @@ void ServiceMetrics::limit_reached(const std::string& limit) {
 
 void ServiceMetrics::watch(const ServedModels& models, const FairQueue& queue,
                            const Engine& engine) {
-  metrics_.gauge("m2_queue_tokens", "Tokens that wait or are computed, pads included",
-                 [&queue] { return static_cast<double>(queue.tokens()); });
+  metrics_.gauge("m2_queue_tokens", "Tokens that wait or are computed, pads included: of openings",
+                 [&queue] { return static_cast<double>(queue.tokens().openings); });
+  metrics_.gauge("m2_backlog_tokens", "The same of what large requests have beyond their openings",
+                 [&queue] { return static_cast<double>(queue.tokens().rests); });
   metrics_.gauge("m2_queue_requests", "Requests that wait or are computed",
                  [&queue] { return static_cast<double>(queue.jobs()); });
   metrics_.gauge("m2_tokens_per_second", "Mean over the last half minute of computing",

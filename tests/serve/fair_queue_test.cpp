@@ -23,6 +23,10 @@ std::shared_ptr<Job> job_of(const std::vector<size_t>& lengths) {
   return job;
 }
 
+size_t all_tokens(const FairQueue& queue) {
+  return queue.tokens().openings + queue.tokens().rests;
+}
+
 // The jobs of the pieces in order, by their place in `jobs`: "0 0 1".
 std::string names(const std::vector<FairQueue::Piece>& pieces,
                   const std::vector<std::shared_ptr<Job>>& jobs) {
@@ -46,14 +50,14 @@ std::vector<std::string> drain(FairQueue& queue, const std::vector<std::shared_p
 }
 
 TEST(FairQueueTest, SmallRequestsGoInTheOrderOfArrivalAndShareBatches) {
-  FairQueue queue({1000, 30});
+  FairQueue queue({1000, 1000, 30});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of({10}), job_of({10, 10}), job_of({10})};
   for (const auto& job : jobs) ASSERT_EQ(queue.add(job), Admission::kTaken);
   EXPECT_THAT(drain(queue, jobs), testing::ElementsAre("0 1 1", "2"));
 }
 
 TEST(FairQueueTest, AShortTextDoesNotWaitForALargeRequest) {
-  FairQueue queue({10000, 20});
+  FairQueue queue({10000, 10000, 20});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of(std::vector<size_t>(100, 20)),
                                                   job_of({3})};
   queue.add(jobs[0]);
@@ -65,7 +69,7 @@ TEST(FairQueueTest, AShortTextDoesNotWaitForALargeRequest) {
 }
 
 TEST(FairQueueTest, ALargeRequestGoesOnAmongManySmallOnes) {
-  FairQueue queue({10000, 20});
+  FairQueue queue({10000, 10000, 20});
   std::vector<std::shared_ptr<Job>> jobs = {job_of({20, 20, 20, 20})};
   for (int i = 0; i < 6; ++i) jobs.push_back(job_of({20}));
   for (const auto& job : jobs) queue.add(job);
@@ -75,7 +79,7 @@ TEST(FairQueueTest, ALargeRequestGoesOnAmongManySmallOnes) {
 }
 
 TEST(FairQueueTest, OneLongTextIsNotMadeUpForByMoreThanABatch) {
-  FairQueue queue({10000, 20});
+  FairQueue queue({10000, 10000, 20});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of(std::vector<size_t>(9, 20)), job_of({500}),
                                                   job_of({20})};
   queue.add(jobs[0]);
@@ -88,7 +92,7 @@ TEST(FairQueueTest, OneLongTextIsNotMadeUpForByMoreThanABatch) {
 }
 
 TEST(FairQueueTest, LargeRequestsShareByWhatTheyGot) {
-  FairQueue queue({10000, 20});
+  FairQueue queue({10000, 10000, 20});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of({20, 20, 20}), job_of({20, 20, 20})};
   queue.add(jobs[0]);
   queue.add(jobs[1]);
@@ -96,7 +100,7 @@ TEST(FairQueueTest, LargeRequestsShareByWhatTheyGot) {
 }
 
 TEST(FairQueueTest, EqualLengthsGoTogetherBeforeOthers) {
-  FairQueue queue({1000, 30});
+  FairQueue queue({1000, 1000, 30});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of({10}), job_of({5}), job_of({10}),
                                                   job_of({7})};
   for (const auto& job : jobs) queue.add(job);
@@ -104,7 +108,7 @@ TEST(FairQueueTest, EqualLengthsGoTogetherBeforeOthers) {
 }
 
 TEST(FairQueueTest, ModelsAndPoolingsAreNotMixed) {
-  FairQueue queue({1000, 100});
+  FairQueue queue({1000, 1000, 100});
   const std::vector<std::shared_ptr<Job>> jobs = {job_of({10}), job_of({10}), job_of({10})};
   jobs[1]->pooling = Pooling::kNone;
   for (const auto& job : jobs) queue.add(job);
@@ -112,22 +116,36 @@ TEST(FairQueueTest, ModelsAndPoolingsAreNotMixed) {
 }
 
 TEST(FairQueueTest, TheLimitCountsWhatWaitsAndWhatIsInHand) {
-  FairQueue queue({100, 60});
+  FairQueue queue({100, 100, 60});
   const auto first = job_of({60}), second = job_of({50}), third = job_of({40});
   EXPECT_EQ(queue.add(job_of({101})), Admission::kTooLarge);
   EXPECT_EQ(queue.add(first), Admission::kTaken);
   EXPECT_EQ(queue.add(second), Admission::kFull);
   EXPECT_EQ(queue.add(third), Admission::kTaken);
-  EXPECT_EQ(queue.tokens(), 100U);
+  EXPECT_EQ(all_tokens(queue), 100U);
   const auto pieces = queue.take();
-  EXPECT_EQ(queue.tokens(), 100U);
+  EXPECT_EQ(all_tokens(queue), 100U);
   EXPECT_TRUE(queue.complete(pieces.front()));
-  EXPECT_EQ(queue.tokens(), 40U);
+  EXPECT_EQ(all_tokens(queue), 40U);
   EXPECT_EQ(queue.add(second), Admission::kTaken);
 }
 
+TEST(FairQueueTest, LargeRequestsThatWaitKeepNoOneOut) {
+  FairQueue queue({40, 100, 20});
+  const auto large = job_of(std::vector<size_t>(6, 20));
+  EXPECT_EQ(queue.add(large), Admission::kTaken);
+  EXPECT_EQ(queue.tokens().openings, 20U);
+  EXPECT_EQ(queue.tokens().rests, 100U);
+  EXPECT_EQ(queue.add(job_of({15, 15})), Admission::kBacklogFull);
+  EXPECT_EQ(queue.add(job_of(std::vector<size_t>(7, 20))), Admission::kTooLarge);
+  EXPECT_EQ(queue.add(job_of({5, 15})), Admission::kTaken);
+  EXPECT_EQ(queue.add(job_of({1})), Admission::kFull);
+  drain(queue, {});
+  EXPECT_EQ(all_tokens(queue), 0U);
+}
+
 TEST(FairQueueTest, AJobEndsWithItsLastPiece) {
-  FairQueue queue({100, 10});
+  FairQueue queue({100, 100, 10});
   queue.add(job_of({10, 10}));
   const auto first = queue.take(), second = queue.take();
   EXPECT_FALSE(queue.complete(second.front()));
@@ -137,7 +155,7 @@ TEST(FairQueueTest, AJobEndsWithItsLastPiece) {
 }
 
 TEST(FairQueueTest, DeadRequestsGiveTheirRoomBack) {
-  FairQueue queue({100, 10});
+  FairQueue queue({100, 100, 10});
   const auto gone = job_of({10, 10, 10}), late = job_of({10}), good = job_of({10});
   gone->gone = [] { return true; };
   const auto now = ServeClock::now();
@@ -154,7 +172,7 @@ TEST(FairQueueTest, DeadRequestsGiveTheirRoomBack) {
   EXPECT_EQ(dropped[1].end, JobEnd::kTimeout);
   EXPECT_TRUE(queue.unwanted(in_hand));
   // The piece in hand and the good job's.
-  EXPECT_EQ(queue.tokens(), 20U);
+  EXPECT_EQ(all_tokens(queue), 20U);
   EXPECT_FALSE(queue.complete(in_hand.front()));
   const auto rest = queue.take();
   EXPECT_EQ(rest.front().job, good);
@@ -163,7 +181,7 @@ TEST(FairQueueTest, DeadRequestsGiveTheirRoomBack) {
 }
 
 TEST(FairQueueTest, ClosedItGivesOutWhatWaitsAndTakesNoMore) {
-  FairQueue queue({100, 10});
+  FairQueue queue({100, 100, 10});
   queue.add(job_of({10}));
   queue.close();
   EXPECT_EQ(queue.add(job_of({10})), Admission::kClosed);
@@ -172,18 +190,18 @@ TEST(FairQueueTest, ClosedItGivesOutWhatWaitsAndTakesNoMore) {
 }
 
 TEST(FairQueueTest, DroppingAllEndsEveryJobOnce) {
-  FairQueue queue({100, 10});
+  FairQueue queue({100, 100, 10});
   queue.add(job_of({10, 10}));
   const auto in_hand = queue.take();
   EXPECT_EQ(queue.drop_all().size(), 1U);
   EXPECT_EQ(queue.drop_all().size(), 0U);
   EXPECT_FALSE(queue.complete(in_hand.front()));
-  EXPECT_EQ(queue.tokens(), 0U);
+  EXPECT_EQ(all_tokens(queue), 0U);
   EXPECT_FALSE(queue.wait_for_jobs());
 }
 
 TEST(FairQueueTest, ManyThreadsLoseNothing) {
-  FairQueue queue({size_t{1} << 30, 64});
+  FairQueue queue({size_t{1} << 30, size_t{1} << 30, 64});
   constexpr int kThreads = 4, kJobs = 200;
   std::atomic<int> ended = 0;
   std::jthread taker([&] {
@@ -202,7 +220,7 @@ TEST(FairQueueTest, ManyThreadsLoseNothing) {
   queue.close();
   taker.join();
   EXPECT_EQ(ended, kThreads * kJobs);
-  EXPECT_EQ(queue.tokens(), 0U);
+  EXPECT_EQ(all_tokens(queue), 0U);
 }
 
 }  // namespace

@@ -228,12 +228,11 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
       .add_option("--max-input-tokens", options.input_tokens,
                   "Tokens of a text; the model's length by default")
       ->check(CLI::PositiveNumber);
-  command
-      .add_option("--max-request-tokens", options.request_tokens,
-                  "Tokens of a request, pads included; as the queue by default")
-      ->check(CLI::PositiveNumber);
+  count("--max-request-tokens", options.request_tokens, "Tokens of a request, pads included");
   count("--max-queue-tokens", options.queue.tokens,
-        "Tokens that wait or are computed, pads included; more are answered 429");
+        "Tokens that wait or are computed, of requests' first batches; more are answered 429");
+  count("--max-backlog-tokens", options.queue.backlog_tokens,
+        "The same of what large requests have beyond their first batch");
   count("--max-batch-tokens", options.queue.batch_tokens,
         "Tokens computed together; a short text waits for as many");
   bytes("--max-body-bytes", flags.body_bytes, "Bytes of a request");

@@ -16,7 +16,7 @@ constexpr size_t kOtherValues = 1000;
 }  // namespace
 
 size_t values_limit(const RouteContext& context) {
-  return context.options.queue.tokens + 2 * context.options.inputs + kOtherValues;
+  return context.options.request_tokens + 2 * context.options.inputs + kOtherValues;
 }
 
 void check_response_size(const Inputs& inputs, const RouteContext& context, size_t width,
