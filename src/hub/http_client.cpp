@@ -137,7 +137,7 @@ std::string url_part(CURLU* url, CURLUPart part, unsigned flags) {
 
 // A bundle of certificates that the user has set; empty: the system's.
 std::string certificate_file() {
-  for (const char* name : {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"}) {
     const char* value = std::getenv(name);
     if (value != nullptr && *value != '\0') return value;
   }
