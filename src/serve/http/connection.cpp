@@ -143,7 +143,6 @@ void Connection::begin_request() {
   reader_->request().id = host_.ids.next({});
   share_.emplace(host_.held);
   taken_ = closes_ = false;
-  ++turn_;
   ++host_.open_exchanges;
   state_ = State::kHead;
   start_timer(host_.limits.header_time);
@@ -213,11 +212,10 @@ void Connection::hand_over() {
   state_ = State::kInHand;
   exchange_ = std::make_shared<PendingExchange>(
       std::move(reader_->request()), std::move(*share_),
-      [queue = host_.queue, connection = weak_from_this(),
-       turn = turn_](std::optional<HttpResponse> response) {
-        queue->post([connection, turn, response = std::move(response)]() mutable {
+      [queue = host_.queue, connection = weak_from_this()](std::optional<HttpResponse> response) {
+        queue->post([connection, response = std::move(response)]() mutable {
           if (const auto self = connection.lock()) {
-            self->guarded([&] { self->on_response(turn, std::move(response)); });
+            self->guarded([&] { self->on_response(std::move(response)); });
           }
         });
       });
@@ -230,8 +228,8 @@ void Connection::hand_over() {
   }
 }
 
-void Connection::on_response(uint64_t turn, std::optional<HttpResponse> response) {
-  if (turn != turn_ || state_ != State::kInHand) return;
+// Of the request in hand: an exchange responds once, and the connection waits for it or closes.
+void Connection::on_response(std::optional<HttpResponse> response) {
   write(response ? std::move(*response)
                  : error_response(500, "the server gave this request no answer"));
 }

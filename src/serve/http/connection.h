@@ -80,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_body();
   void write_continue();
   void hand_over();
-  void on_response(uint64_t turn, std::optional<HttpResponse> response);
+  void on_response(std::optional<HttpResponse> response);
   void fail(int status, const std::string& message);
   HttpResponse error_response(int status, const std::string& message);
   void write(HttpResponse response);
@@ -113,9 +113,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<RequestReader> reader_;
   std::optional<BudgetShare> share_;           // until the exchange has it
   std::shared_ptr<PendingExchange> exchange_;  // from kInHand on
-  uint64_t turn_ = 0;    // of the request in hand: a late response has another
-  bool taken_ = false;   // refuse() let it through
-  bool closes_ = false;  // after this response
+  bool taken_ = false;                         // refuse() let it through
+  bool closes_ = false;                        // after this response
 
   std::string response_head_;
   std::string response_body_;

@@ -42,6 +42,7 @@ struct HttpServer::State {
                                              {}} {}
 
   void accept_on(Acceptor& acceptor);
+  void accept_later(Acceptor& acceptor);
   void take(StreamSocket socket);
   void accept_what_waits();
   void drain();
@@ -51,7 +52,6 @@ struct HttpServer::State {
 
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-  asio::steady_timer accept_pause{io};
   Listener listener;
   ConnectionHost host;
   std::atomic<uint64_t> accepted = 0;
@@ -64,13 +64,15 @@ struct HttpServer::State {
 
 void HttpServer::State::accept_on(Acceptor& acceptor) {
   acceptor.async_accept([this, &acceptor](const error_code& error, StreamSocket socket) {
+    if (acceptor.is_open()) error ? accept_later(acceptor) : accept_on(acceptor);
     if (!error) take(std::move(socket));
-    if (!acceptor.is_open()) return;
-    if (!error) return accept_on(acceptor);
-    accept_pause.expires_after(kAcceptPause);
-    accept_pause.async_wait([this, &acceptor](const error_code&) {
-      if (acceptor.is_open()) accept_on(acceptor);
-    });
+  });
+}
+
+void HttpServer::State::accept_later(Acceptor& acceptor) {
+  const auto pause = std::make_shared<asio::steady_timer>(io, kAcceptPause);
+  pause->async_wait([this, &acceptor, pause](const error_code&) {
+    if (acceptor.is_open()) accept_on(acceptor);
   });
 }
 
@@ -122,7 +124,6 @@ void HttpServer::State::stop() {
   listener.file.remove();
   const auto open = host.connections;
   for (const auto& connection : open) connection->close();
-  accept_pause.cancel();
   work.reset();
 }
 

@@ -19,7 +19,7 @@ struct HttpLimits {
   // Of the bodies of all requests that someone still works on, taken before a body is read (by
   // Content-Length, or chunk by chunk); more are answered 429.
   size_t held_bytes = size_t{256} << 20;
-  size_t connections = 4096;                      // open at once; more are answered 503 and closed
+  size_t connections = 4096;                     // open at once; more are answered 503 and closed
   std::chrono::milliseconds header_time{10000};  // from the first byte of a request to its head
   std::chrono::milliseconds body_time{60000};    // for the whole body
   std::chrono::milliseconds idle_time{75000};    // of a connection before and between requests

@@ -95,6 +95,7 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrderOneAtATime) {
   EXPECT_EQ(client.read_reply().body, "first");
   EXPECT_EQ(client.read_reply().body, "POST /b \nbody");
   ASSERT_TRUE(becomes_true([&] { return test.handler.held().size() == 2; }));
+  first->respond({200, "text/plain", "first again", {}});
   EXPECT_TRUE(client.sees_nothing());
   test.handler.held()[1]->respond({200, "text/plain", "third", {}});
   EXPECT_EQ(client.read_reply().body, "third");
