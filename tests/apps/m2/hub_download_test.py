@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from hub_program import NAME, WEIGHTS, cache, env, files_read, hub, nothing_is_there  # noqa: F401 (fixtures)
-from m2_program import FAILED, INPUT, USAGE, environment, refuse, run, same_bits, succeed, vectors
+from m2_program import FAILED, INPUT, PROGRAM, USAGE, environment, refuse, run, same_bits, succeed, vectors
 from stand_in_hub import COMMIT, files_of
 
 TEXTS = ["a first text", "and a second, somewhat longer"]
@@ -117,6 +117,13 @@ def test_every_command_downloads(hub, env, tmp_path, words):
     done = run(command, "--model-id", "an-org/other", "--offline", *rest, stdin=b"a line\n", env=env)
     assert done.returncode == INPUT and b"hf download an-org/other" in done.stderr
     assert not hub.requests
+
+
+def test_the_library_is_linked_with_no_network():
+    folder = PROGRAM.parent
+    for name, expected in [("m2", True), ("libm2.so", False)]:
+        needed = subprocess.run(["readelf", "-d", folder / name], capture_output=True, text=True, check=True).stdout
+        assert ("libcurl" in needed) == expected and ("libcrypto" in needed) == expected
 
 
 # Offline

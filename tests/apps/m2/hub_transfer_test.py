@@ -3,6 +3,8 @@ leaves nothing under its name, and says why in one line."""
 
 import fcntl
 import hashlib
+import os
+import pty
 import resource
 import shutil
 import signal
@@ -126,6 +128,24 @@ def test_a_stopped_run_is_resumed(hub, env, cache, model, sign, code):
     files_read(env)
     assert ranges(hub) == ["", "bytes=200000-"]
     assert weights_blob(cache).read_bytes() == weights_of(model)
+
+
+def test_a_terminal_sees_a_bar(hub, env):
+    hub.fail(WEIGHTS, Fault(cut=200_000))
+    terminal, slave = pty.openpty()
+    done = run(*INFO, env=env, stderr=slave)
+    os.close(slave)
+    seen = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    assert f"\rdownloading {NAME}" in seen and "kB/s" in seen
+    assert seen.endswith("\r\x1b[K")  # and it is gone at the end
+
+
+def test_verbose_says_what_is_downloaded(hub, env):
+    done = run("--verbose", *INFO, env=env)
+    lines = [line for line in done.stderr.decode().splitlines() if "downloading" in line]
+    assert len(lines) == 1 and all(part in lines[0] for part in [NAME, hub.url, "3 files", env["HF_HOME"]])
 
 
 # What is not right is refused
