@@ -22,6 +22,7 @@ void add_info(CLI::App& app);
 void add_init(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_bench_monarch(CLI::App& bench);  // below bench
+void add_bench_serve(CLI::App& bench);    // likewise
 void add_convert(CLI::App& app);
 void add_fill_mask(CLI::App& app);
 void add_serve(CLI::App& app);

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "apps/m2/command.h"
-#include "cli/exit.h"
+#include "cli/descriptor_limit.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -20,6 +20,8 @@ namespace m2 {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr size_t kOtherDescriptors = 64;  // beside connections
 
 struct ServeFlags {
   ModelFlags model;
@@ -170,6 +172,12 @@ void serve(const ServeFlags& flags) {
   const sigset_t signals = block_end_signals();
   RequestLog log(stderr, parse_log_level(flags.log_level));
   set_log_sink([&log](LogLevel level, const std::string& message) { log.event(level, message); });
+  const size_t wanted = options.http.connections + kOtherDescriptors;
+  if (const size_t granted = raise_descriptor_limit(wanted); granted < wanted) {
+    log.event(LogLevel::kWarning,
+              concat("the system grants ", granted, " open files, --max-connections ",
+                     options.http.connections, " needs ", wanted, ": see ulimit -n, LimitNOFILE"));
+  }
   Service service(models, options, log);
   HttpServer server(flags.address, options.http, service);
   service.watch_server(server);
