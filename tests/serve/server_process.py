@@ -14,24 +14,31 @@ PATIENCE = 60  # seconds, for a loaded machine
 class ServerProcess:
     """Serving once made; a context at whose end it must have stopped by itself on SIGTERM."""
 
-    def __init__(self, model, *words, port=0, env=None):
+    def __init__(self, model, *words, port=0, env=None, ready=True):
         command = [PROGRAM, "serve", "--model-id", model, "--port", port, *words]
         self.process = subprocess.Popen([str(word) for word in command], env=environment(env),
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.log = []  # its lines, as objects
+        self.ended = False
         self.changed = threading.Condition()
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         address = re.search(r"(\S+):(\d+)$", self.wait_for("listening on "))
         self.host, self.port = address[1], int(address[2])
         self.url = f"http://{self.host}:{self.port}"
-        self.wait_for("ready: ")
+        if ready:
+            self.wait_for("ready: ")
 
     def _read_log(self):
         for line in self.process.stderr:
+            # An error that keeps it from starting is plain text.
+            entry = json.loads(line) if line.startswith(b"{") else {"message": line.decode()}
             with self.changed:
-                self.log.append(json.loads(line))
+                self.log.append(entry)
                 self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
 
     def messages(self):
         return [line.get("message", "") for line in self.log]
@@ -43,7 +50,8 @@ class ServerProcess:
             return next((message for message in self.messages() if message.startswith(begin)), None)
 
         with self.changed:
-            assert self.changed.wait_for(found, PATIENCE), (begin, self.log)
+            self.changed.wait_for(lambda: found() or self.ended, PATIENCE)
+            assert found(), (begin, self.log)
             return found()
 
     def stop(self):
