@@ -68,8 +68,7 @@ struct Transfer {
   // The first bytes of a body: whether they are those that were asked for.
   void begin() {
     begun = true;
-    if (from == 0) return;
-    if (answer.status == 200) return sink->restart();
+    if (from == 0 || answer.status == 200) return sink->restart();
     const std::string range = answer.field("content-range");
     if (range.starts_with("bytes ") && leading_number(range.substr(6)) == from) return;
     sink->restart();
@@ -273,22 +272,25 @@ HttpAnswer HttpClient::State::with_retries(const std::string& url, BodySink* sin
   for (int tries = 1;; ++tries) {
     const uint64_t before = received;
     milliseconds wanted{0};
+    const auto is_last = [&] {
+      if (received - before >= kProgressBytes) {
+        tries = 1;
+        delay = kFirstDelay;
+      }
+      return tries == kMaxTries;
+    };
     try {
       HttpAnswer answer = follow(url, sink);
       const bool beyond_the_end = answer.status == 416 && sink != nullptr && sink->offset() > 0;
       if (beyond_the_end) sink->restart();
-      if (tries == kMaxTries || !(may_pass(answer.status) || beyond_the_end)) return answer;
+      if (!(may_pass(answer.status) || beyond_the_end) || is_last()) return answer;
       const auto seconds = leading_number(answer.field("retry-after")).value_or(0);
       wanted = milliseconds(1000 * std::min<uint64_t>(seconds, kLongestDelay.count() / 1000));
       log_debug(concat(url_origin(answer.url), " answers ", answer.status, "; trying again"));
     } catch (const ConnectionError& problem) {
       // A server that was never there is told at once.
-      if (tries == kMaxTries || !reached) throw;
+      if (!reached || is_last()) throw;
       log_debug(concat(problem.what(), "; trying again"));
-    }
-    if (received - before >= kProgressBytes) {
-      tries = 1;
-      delay = kFirstDelay;
     }
     wait(std::max(delay, wanted));
     delay *= 2;

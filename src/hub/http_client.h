@@ -36,7 +36,7 @@ class BodySink {
   virtual ~BodySink() = default;
   // Bytes that are there already and are not asked for again.
   virtual uint64_t offset() const = 0;
-  // The server sends everything, whatever it was asked for.
+  // All bytes are about to come: those that are there are none.
   virtual void restart() = 0;
   virtual void write(std::string_view bytes) = 0;
 };

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import pty
+import random
 import resource
 import shutil
 import signal
@@ -66,6 +67,22 @@ def test_cuts_without_end_are_told(hub, env, cache, model):
     files_read(env)
     assert ranges(hub)[-1] == "bytes=50-"
     assert weights_blob(cache).read_bytes() == weights_of(model)
+
+
+def test_cuts_are_counted_from_the_last_megabyte(hub, env, tmp_path):
+    content = random.Random(1).randbytes(9_000_000)
+    hub.add("an-org/large", {"config.json": b"{}", WEIGHTS: content})
+    hub.fail(WEIGHTS, Fault(cut=0), Fault(cut=0), *[Fault(cut=1_200_000)] * 6)
+    run("info", "--model-id", "an-org/large", env=env)  # which are no weights, but came
+    blob = tmp_path / "hf/hub/models--an-org--large/blobs" / hashlib.sha256(content).hexdigest()
+    assert blob.read_bytes() == content
+    assert len(ranges(hub)) == 9
+
+
+def test_a_cut_list_is_asked_for_anew(hub, env):
+    hub.fail("list", Fault(cut=30), Fault(cut=1))
+    files_read(env)
+    assert not any("Range" in r.fields for r in hub.asked("hub"))
 
 
 def test_a_server_that_ignores_ranges(hub, env, cache, model):

@@ -144,15 +144,12 @@ def handler(hub, host):
         def send_list(self, repository, revision):
             if repository in hub.moved:
                 return self.send_moved(repository)
-            fault = self.next_fault("list")
-            if fault and fault.status:
-                return self.send_empty(fault.status, fault.fields)
             status, code, commit, files = hub.find(repository, revision)
             if status != 200:
                 return self.send_empty(status, {"X-Error-Code": code})
             names = [*files, *hub.listed]
             info = {"id": repository, "sha": hub.sha or commit, "siblings": [{"rfilename": name} for name in names]}
-            self.send_body(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
+            self.send_content("list", json.dumps(info).encode(), {"Content-Type": "application/json"})
 
         def send_resolved(self, repository, revision, name):
             if repository in hub.moved:
