@@ -13,7 +13,7 @@ CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: help build install demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
   bench bench-kernels bench-venv \
-  build-packages test-packages venv build-tests
+  build-packages test-packages browser-packages venv build-tests
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,7 +67,7 @@ mutants: test-packages venv  ## one-line faults, each of which must turn a test 
 lint: build-tests venv  ## clang-tidy with the checks of .clang-tidy (minutes)
 	@tools/lint.sh
 
-test-slow: build-tests venv  ## tests labelled slow
+test-slow: build-tests browser-packages venv  ## tests labelled slow
 	ctest --output-on-failure --test-dir build/release -L slow
 	$(call PYTEST,build/release) -m slow || [ $$? -eq 5 ]  # 5: none is marked
 
@@ -79,6 +79,9 @@ clean:  ## remove build/ and .venv/
 
 build-packages:
 	@tools/install_packages.sh build
+
+browser-packages:
+	@tools/install_packages.sh browser
 
 test-packages:
 	@tools/install_packages.sh build tests

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/install_packages.sh build|tests|fuzz...
+# tools/install_packages.sh build|tests|fuzz|browser...
 # Sees to it that the system packages of the named groups are there. On Debian and Ubuntu it installs
 # what is missing with apt-get; elsewhere it names what is missing and stops. When nothing is missing
 # it touches neither the network nor the disk.
@@ -32,8 +32,11 @@ tests libbenchmark-dev   header:benchmark/benchmark.h
 tests libfftw3-dev       header:fftw3.h
 tests python3            command:python3
 tests python3-venv       python:ensurepip
+tests curl               command:curl
+tests nginx-light        command:nginx
 fuzz  clang              command:clang++
 fuzz  libclang-rt-14-dev command:clang++
+browser chromium         command:chromium
 TABLE
 }
 
@@ -55,7 +58,7 @@ stop() {
   exit 1
 }
 
-[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|tests|fuzz..."
+[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|tests|fuzz|browser..."
 debian=no
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian=yes; fi
 
