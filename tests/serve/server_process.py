@@ -24,8 +24,9 @@ class ServerProcess:
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         address = re.search(r"(\S+):(\d+)$", self.wait_for("listening on "))
-        self.host, self.port = address[1], int(address[2])
-        self.url = f"http://{self.host}:{self.port}"
+        if address:  # and no socket's path
+            self.host, self.port = address[1], int(address[2])
+            self.url = f"http://{self.host}:{self.port}"
         if ready:
             self.wait_for("ready: ")
 
