@@ -212,10 +212,10 @@ void Connection::hand_over() {
   state_ = State::kInHand;
   exchange_ = std::make_shared<PendingExchange>(
       std::move(reader_->request()), std::move(*share_),
-      [queue = host_.queue, connection = weak_from_this()](std::optional<HttpResponse> response) {
-        queue->post([connection, response = std::move(response)]() mutable {
+      [queue = host_.queue, connection = weak_from_this()](std::shared_ptr<HttpResponse> response) {
+        queue->post([connection, response = std::move(response)] {
           if (const auto self = connection.lock()) {
-            self->guarded([&] { self->on_response(std::move(response)); });
+            self->guarded([&] { self->on_response(response.get()); });
           }
         });
       });
@@ -229,7 +229,7 @@ void Connection::hand_over() {
 }
 
 // Of the request in hand: an exchange responds once, and the connection waits for it or closes.
-void Connection::on_response(std::optional<HttpResponse> response) {
+void Connection::on_response(HttpResponse* response) {
   write(response ? std::move(*response)
                  : error_response(500, "the server gave this request no answer"));
 }

@@ -80,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_body();
   void write_continue();
   void hand_over();
-  void on_response(std::optional<HttpResponse> response);
+  void on_response(HttpResponse* response);  // null: there is none
   void fail(int status, const std::string& message);
   HttpResponse error_response(int status, const std::string& message);
   void write(HttpResponse response);

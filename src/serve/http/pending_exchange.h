@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "serve/http/byte_budget.h"
@@ -12,16 +12,18 @@ namespace m2 {
 
 class PendingExchange final : public HttpExchange {
  public:
-  // Called once at most, from any thread; without a response when there will be none.
-  using Deliver = std::function<void(std::optional<HttpResponse> response)>;
+  // Called once at most, from any thread; with null when there will be no response.
+  using Deliver = std::function<void(std::shared_ptr<HttpResponse> response)>;
 
   PendingExchange(HttpRequest request, BudgetShare share, Deliver deliver)
       : share_(std::move(share)), deliver_(std::move(deliver)) {
     request_ = std::move(request);
   }
 
-  void respond(HttpResponse response) override { settle(std::move(response)); }
-  void give_up() { settle(std::nullopt); }
+  void respond(HttpResponse response) override {
+    settle(std::make_shared<HttpResponse>(std::move(response)));
+  }
+  void give_up() { settle(nullptr); }
   void client_left() { gone_.store(true, std::memory_order_relaxed); }
 
   // What the handler gets: when its last copy goes, so does the chance of a response.
@@ -34,7 +36,7 @@ class PendingExchange final : public HttpExchange {
   }
 
  private:
-  void settle(std::optional<HttpResponse> response) {
+  void settle(std::shared_ptr<HttpResponse> response) {
     if (!gone() && !settled_.exchange(true)) deliver_(std::move(response));
   }
 

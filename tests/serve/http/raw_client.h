@@ -11,7 +11,7 @@
 namespace m2 {
 
 // A wait that a test gives up; far above what a loaded machine needs.
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{10};
 
 // Whether it becomes true within kPatience.
 bool becomes_true(const std::function<bool()>& condition);

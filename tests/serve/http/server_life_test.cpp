@@ -120,7 +120,7 @@ TEST(HttpServerClient, IsSeenToLeaveWhileItWaits) {
     EXPECT_EQ(test.server->open_exchanges(), 1u);
     EXPECT_FALSE(held->gone());
     leave(client);
-    EXPECT_TRUE(becomes_true([&] { return held->gone(); }));
+    ASSERT_TRUE(becomes_true([&] { return held->gone(); }));
     ASSERT_TRUE(becomes_true([&] { return test.handler.told().size() == told + 1; }));
     EXPECT_EQ(test.handler.told().back().status, 499);
     EXPECT_TRUE(becomes_true([&] { return test.counts().connections == 0; }));
