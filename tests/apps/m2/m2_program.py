@@ -118,10 +118,11 @@ def relative_error(found, expected):
     return numpy.linalg.norm(found.astype(float) - expected) / numpy.linalg.norm(expected)
 
 
-def init(config_folder, out, *words, padding="none", seed=1, config=None, vocabulary=VOCABULARY):
+def init(config_folder, out, *words, padding="none", seed=1, config=None, vocabulary=VOCABULARY,
+         length=MAX_LENGTH):
     """A small model of random weights in the folder `out`."""
     path = config_folder / f"{out.name}-config.json"
     path.write_text(json.dumps(CONFIG | (config or {})))
-    succeed("init", "--config", path, "--length", MAX_LENGTH, "--vocab", vocabulary, "--seed", seed,
+    succeed("init", "--config", path, "--length", length, "--vocab", vocabulary, "--seed", seed,
             "--padding", padding, *words, out)
     return out
