@@ -11,9 +11,9 @@ PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cachepro
   -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run on the sanitizer build"
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: help build install demo test test-all test-asan test-tsan test-slow fuzz mutants check-bits lint format clean \
-  bench bench-kernels bench-venv \
-  build-packages test-packages browser-packages venv build-tests
+.PHONY: help build install demo test test-all test-asan test-tsan test-slow test-clients fuzz mutants check-bits lint format \
+  clean bench bench-kernels bench-venv \
+  build-packages test-packages client-packages browser-packages venv clients-venv build-tests
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,12 +33,15 @@ test: build-tests venv  ## all that a change must pass: unit, golden, command li
 	tools/format.sh --check
 	$(PYTHON) tools/check_ladder.py
 
-test-all: test check-bits test-asan fuzz mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
+test-all: test check-bits test-asan fuzz test-clients mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
 
 test-asan: test-packages venv  ## the tests under the address and undefined-behaviour sanitizers
 	@M2_BUILD_TESTS=ON tools/build.sh asan
 	$(CTEST) --test-dir build/asan -LE slow
 	$(call PYTEST,build/asan) -m "asan and not slow" || [ $$? -eq 5 ]  # 5: none is marked
+
+test-clients: build clients-venv client-packages  ## m2 serve under the official clients, and schemathesis on its OpenAPI document
+	M2_BUILD_DIR=$(CURDIR)/build/release .venv-clients/bin/python -m pytest -q tests/clients -p no:cacheprovider
 
 test-tsan: test-packages  ## the tests under the thread sanitizer
 	@M2_BUILD_TESTS=ON tools/build.sh tsan
@@ -74,8 +77,8 @@ test-slow: build-tests browser-packages venv  ## tests labelled slow
 format: test-packages venv  ## clang-format over the sources
 	@tools/format.sh
 
-clean:  ## remove build/ and .venv/
-	rm -rf build .venv
+clean:  ## remove build/, .venv/ and what test-clients installs
+	rm -rf build .venv .venv-clients tests/clients/node/node_modules
 
 build-packages:
 	@tools/install_packages.sh build
@@ -91,6 +94,14 @@ venv: test-packages
 
 bench-venv: test-packages
 	@tools/make_venv.sh bench/requirements.txt bench/.venv
+
+clients-venv: test-packages
+	@tools/make_venv.sh tests/requirements-clients.txt .venv-clients
+
+# Packages of node from elsewhere bring their own npm, which Debian's does not go together with.
+client-packages:
+	@command -v npm >/dev/null || tools/install_packages.sh clients
+	@cd tests/clients/node; [[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
 
 build-tests: test-packages
 	@M2_BUILD_TESTS=ON tools/build.sh release

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/install_packages.sh build|tests|fuzz|browser...
+# tools/install_packages.sh build|tests|clients|fuzz|browser...
 # Sees to it that the system packages of the named groups are there. On Debian and Ubuntu it installs
 # what is missing with apt-get; elsewhere it names what is missing and stops. When nothing is missing
 # it touches neither the network nor the disk.
@@ -34,6 +34,8 @@ tests python3            command:python3
 tests python3-venv       python:ensurepip
 tests curl               command:curl
 tests nginx-light        command:nginx
+clients nodejs           command:node
+clients npm              command:npm
 fuzz  clang              command:clang++
 fuzz  libclang-rt-14-dev command:clang++
 browser chromium         command:chromium
@@ -58,7 +60,7 @@ stop() {
   exit 1
 }
 
-[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|tests|fuzz|browser..."
+[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|tests|clients|fuzz|browser..."
 debian=no
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian=yes; fi
 

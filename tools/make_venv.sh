@@ -32,6 +32,6 @@ install() {
   "$folder/bin/python" -m pip install --no-input --disable-pip-version-check "$@" >>"$log" 2>&1 </dev/null ||
     stop "pip could not install what $requirements pins; is there a network? (see $log)"
 }
-install "$(grep '^torch==' "$requirements")"
+if torch="$(grep '^torch==' "$requirements")"; then install "$torch"; fi
 install -r "$requirements"
 touch "$stamp"
