@@ -8,6 +8,8 @@ import socket
 import pytest
 from server_calls import Server, wait_until
 
+pytestmark = pytest.mark.asan
+
 JSON = {"Content-Type": "application/json"}
 ROUTES = ("/v1/embeddings", "/embed", "/embed_all", "/similarity", "/rerank", "/tokenize", "/")
 
