@@ -33,7 +33,7 @@ test: build-tests venv  ## all that a change must pass: unit, golden, command li
 	tools/format.sh --check
 	$(PYTHON) tools/check_ladder.py
 
-test-all: test check-bits test-asan fuzz test-clients mutants test-tsan lint test-slow  ## test, and all that is slow; before a release
+test-all: test check-bits lint test-clients test-asan test-tsan fuzz test-slow mutants  ## test, and all that is slow; before a release
 
 test-asan: test-packages venv  ## the tests under the address and undefined-behaviour sanitizers
 	@M2_BUILD_TESTS=ON tools/build.sh asan
@@ -66,7 +66,7 @@ fuzz: build-packages  ## the fuzzers, make fuzz SECONDS=20 each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 mutants: test-packages venv  ## one-line faults, each of which must turn a test red
-	$(PYTHON) tools/run_mutants.py
+	$(PYTHON) tools/run_mutants.py $(MUTANTS)
 
 lint: build-tests venv  ## clang-tidy with the checks of .clang-tidy (minutes)
 	@tools/lint.sh

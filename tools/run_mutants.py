@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Applies the one-line faults of tests/mutants/*.toml one at a time and wants a red test for each.
 
-    tools/run_mutants.py [--list] [NAME...]
+    tools/run_mutants.py [--list] [--shuffle SEED] [--seconds LIMIT] [NAME...]
 
 It works in build/mutants/tree, a copy of the tree as it is now (uncommitted changes included) with
 a build folder of its own; nothing here is touched. First the tests that the mutants name must pass
 unchanged; then each mutant is written, its targets are built, its test must fail. A mutant fails
-when its test stays green, its text is not found exactly once, or it does not build.
+when its test stays green, its text is not found exactly once, or it does not build. With a limit of
+time some are left out; shuffled by a commit's hash, another commit leaves out others.
 tests/mutants/README.md describes the files.
 """
 import argparse
+import math
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -196,7 +199,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="FILE or FILE/NAME; all by default")
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
+    parser.add_argument("--shuffle", metavar="SEED", help="in an order that SEED makes")
+    parser.add_argument("--seconds", type=float, default=math.inf, metavar="LIMIT",
+                        help="begin none after so long; all by default")
     arguments = parser.parse_args()
+    begun = time.monotonic()
     try:
         mutants = chosen(read_mutants(ROOT / "tests" / "mutants"), arguments.names)
         if arguments.list:
@@ -205,6 +212,8 @@ def main():
             return 0
         if not mutants:
             raise Trouble("tests/mutants holds no mutant")
+        if arguments.shuffle is not None:
+            random.Random(arguments.shuffle).shuffle(mutants)
         LOGS.mkdir(parents=True, exist_ok=True)
         (LOGS / "build.log").write_bytes(b"")
         copy_tree()
@@ -215,13 +224,17 @@ def main():
         return 1
     print(f"the tests pass without a fault ({time.monotonic() - started:.0f} s)", flush=True)
 
-    failed = 0
+    judged = failed = 0
     for mutant in mutants:
         started = time.monotonic()
+        if started - begun > arguments.seconds:
+            break
+        judged += 1
         verdict = judge(mutant)
         failed += verdict != "caught"
         print(f"{mutant.name:36} {time.monotonic() - started:4.0f} s  {verdict}", flush=True)
-    print(f"mutants: {len(mutants) - failed} caught, {failed} failed")
+    left = f", {len(mutants) - judged} left out for lack of time" if judged < len(mutants) else ""
+    print(f"mutants: {judged - failed} caught, {failed} failed{left}")
     return 1 if failed else 0
 
 

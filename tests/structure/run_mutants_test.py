@@ -94,3 +94,17 @@ def test_the_lists_of_this_tree_apply(runner):
     assert mutants
     for mutant in mutants:
         runner.mutated(mutant, (ROOT / mutant.file).read_text())
+
+
+def test_a_limit_of_time_leaves_some_out_and_says_so(runner, monkeypatch, capsys):
+    mutants = [make(runner, "one = 1", "one = 3")] * 3
+    monkeypatch.setattr(runner, "read_mutants", lambda folder: list(mutants))
+    monkeypatch.setattr(runner, "copy_tree", lambda: None)
+    monkeypatch.setattr(runner, "check_baseline", lambda chosen: None)
+    monkeypatch.setattr(runner, "judge", lambda mutant: "caught")
+    monkeypatch.setattr(sys, "argv", ["run_mutants", "--shuffle", "a", "--seconds", "-1"])
+    assert runner.main() == 0
+    assert "0 caught, 0 failed, 3 left out for lack of time" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["run_mutants"])
+    assert runner.main() == 0
+    assert "3 caught, 0 failed\n" in capsys.readouterr().out
