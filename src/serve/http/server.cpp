@@ -1,11 +1,11 @@
 #include "serve/http/server.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <future>
 #include <mutex>
 #include <optional>
