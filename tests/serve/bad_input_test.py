@@ -165,9 +165,11 @@ def test_a_request_with_two_meanings_is_none(server, head):
 
 def test_slow_heads_and_bodies_end_after_their_time(server):
     timeouts = server.metric("m2_connection_timeouts_total")
-    for begun in (b"POST /embed HT", post(b'{"inputs"', length=100)):
+    for limit, begun in (("header_seconds", b"POST /embed HT"), ("body_seconds", post(b'{"inputs"', length=100))):
+        reached = server.reached(limit)
         answer = exchange(server, begun)
         assert answer == b"" or answer.startswith(b"HTTP/1.1 408 "), answer
+        assert server.reached(limit) == reached + 1
     assert server.metric("m2_connection_timeouts_total") == timeouts + 2
 
 
