@@ -39,7 +39,9 @@ Prepared models_route(const HttpRequest&, const RouteContext& context) {
 
 Prepared info_route(const HttpRequest&, const RouteContext& context) {
   const ServedModel& served = context.models.first();
-  if (!served.ready()) throw ApiError(ApiProblem::kLoading, "the model is being loaded");
+  if (!served.ready()) {
+    throw ApiError(ApiProblem::kLoading, "the model is being loaded").with_retry_after(1);
+  }
   const Model& model = served.model();
   const std::string pooling = pooling_name(model.config.pooling);
   const Json type = model.classifier && model.classifier->labels() == 1

@@ -74,7 +74,7 @@ Prepared rerank_route(const HttpRequest& request, const RouteContext& context) {
   Wanted wanted;
   wanted.raw_scores = json.flag("raw_scores").value_or(false);
   const bool with_text = json.flag("return_text").value_or(false);
-  InputReader reader(model, context.options, inference_options(json, context, loaded));
+  InputReader reader(model, context.options, truncation_options(json, context));
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::string param = concat("texts[", i, "]");
     if (!texts[i].is_string()) {

@@ -61,14 +61,14 @@ std::vector<std::string> texts_of(const nlohmann::json& inputs, size_t most) {
 Prepared tokenize_route(const HttpRequest& request, const RouteContext& context) {
   const RequestJson json(request, values_limit(context));
   const ServedModel& model = wanted_model(json, context);
-  const InputOptions options = inference_options(json, context, model.model());
+  const std::string prompt = wanted_prompt(json, model.model());
   EncodeOptions encode;
   encode.add_special_tokens = json.flag("add_special_tokens").value_or(true);
   Json answer = Json::array();
   for (const std::string& text : texts_of(json.required("inputs"), context.options.inputs)) {
     try {
       answer.push_back(
-          tokens_of(model.tokenizer(), model.tokenizer().encode(options.prompt + text, encode)));
+          tokens_of(model.tokenizer(), model.tokenizer().encode(prompt + text, encode)));
     } catch (const Error& error) {
       throw ApiError(ApiProblem::kBadRequest, error.what(), "inputs");
     }

@@ -31,19 +31,28 @@ void check_response_size(const Inputs& inputs, const RouteContext& context, size
       .at_limit("response_bytes");
 }
 
-InputOptions inference_options(const RequestJson& json, const RouteContext& context,
-                               const Model& model) {
+InputOptions truncation_options(const RequestJson& json, const RouteContext& context) {
   InputOptions options;
   options.truncate = json.flag("truncate").value_or(context.options.auto_truncate);
   const auto side = json.word("truncation_direction", {"Right", "Left", "right", "left"});
   if (side == "Left" || side == "left") options.cut = TruncationSide::kStart;
-  EmbedOptions prompt;
-  prompt.prompt_name = json.optional_text("prompt_name");
+  return options;
+}
+
+std::string wanted_prompt(const RequestJson& json, const Model& model) {
+  EmbedOptions options;
+  options.prompt_name = json.optional_text("prompt_name");
   try {
-    options.prompt = prompt_of(model, prompt);
+    return prompt_of(model, options);
   } catch (const Error& error) {
     throw ApiError(ApiProblem::kBadRequest, error.what(), "prompt_name");
   }
+}
+
+InputOptions inference_options(const RequestJson& json, const RouteContext& context,
+                               const Model& model) {
+  InputOptions options = truncation_options(json, context);
+  options.prompt = wanted_prompt(json, model);
   return options;
 }
 

@@ -1,6 +1,8 @@
 // What routes that return vectors share.
 #pragma once
 
+#include <string>
+
 #include "serve/inputs.h"
 #include "serve/task.h"
 
@@ -14,7 +16,10 @@ size_t values_limit(const RouteContext& context);
 void check_response_size(const Inputs& inputs, const RouteContext& context, size_t width,
                          bool every_token);
 
-// "truncate", "truncation_direction" and "prompt_name", as text-embeddings-inference has them.
+// What to do with long texts and which prompt to set before each, as text-embeddings-inference has
+// it: "truncate" and "truncation_direction"; "prompt_name", or the model's default; and all three.
+InputOptions truncation_options(const RequestJson& json, const RouteContext& context);
+std::string wanted_prompt(const RequestJson& json, const Model& model);
 InputOptions inference_options(const RequestJson& json, const RouteContext& context,
                                const Model& model);
 
