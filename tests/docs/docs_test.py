@@ -1,12 +1,15 @@
 """Runs the console blocks of the README and of docs/: what they show is what the program does.
 
 In a block, a line that starts with "$ " is a command; the lines after it are its output, errors
-included. Numbers may differ (times do), and "…" stands for anything.
+included. Numbers may differ (times do), and "…" stands for anything. Port 8080 is another one here, and
+what a command leaves running ends with its page.
 """
 
 import os
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -32,8 +35,36 @@ def matches(expected, found):
     return re.fullmatch(pattern, plain(found)) is not None
 
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a command in tmp_path: its exit status, and its output with its errors."""
+    environment = dict(os.environ, PATH=f"{BUILD}:{os.environ['PATH']}")
+    port, sessions = free_port(), []
+
+    def run(command):
+        started = subprocess.Popen(["bash", "-c", command.replace("8080", port)], cwd=tmp_path, env=environment,
+                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+        sessions.append(started.pid)
+        output, _ = started.communicate()
+        return started.returncode, output
+
+    yield run
+    for session in sessions:
+        try:
+            os.killpg(session, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # nothing of it runs
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if any(commands_of(p))], ids=lambda p: p.name)
-def test_page_shows_what_happens(page, tmp_path):
+def test_page_shows_what_happens(page, tmp_path, shell):
     if not (BUILD / "m2").exists():
         pytest.skip("the program is not built")
     if "cmake --install" in page.read_text() and not (BUILD / "libm2.so").exists():
@@ -41,14 +72,12 @@ def test_page_shows_what_happens(page, tmp_path):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "build").mkdir()
     (tmp_path / "build/release").symlink_to(BUILD)
-    environment = dict(os.environ, PATH=f"{BUILD}:{os.environ['PATH']}")
     for command, expected in commands_of(page):
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        found = done.stdout.splitlines()
+        status, output = shell(command)
+        found = output.splitlines()
         fails = any(line.startswith("m2: error: ") for line in expected)
-        assert (done.returncode != 0) == fails, (command, done.stdout)
-        assert len(found) == len(expected), (command, done.stdout)
+        assert (status != 0) == fails, (command, output)
+        assert len(found) == len(expected), (command, output)
         for wanted, line in zip(expected, found):
             assert matches(wanted, line), (command, wanted, line)
 
