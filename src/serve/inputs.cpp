@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "embedding/prompted_text.h"
 #include "serve/api_error.h"
+#include "serve/request_json.h"
 
 namespace m2 {
 namespace {
@@ -142,17 +143,15 @@ void InputReader::add_ids(const Json& value, const std::string& param) {
   std::vector<int32_t> ids;
   ids.reserve(value.size());
   for (const Json& id : value) {
-    const bool known = id.is_number_integer() &&
-                       (!id.is_number_unsigned() || id.get<uint64_t>() < uint64_t{1} << 31) &&
-                       id.get<int64_t>() >= 0 && id.get<int64_t>() < words;
-    if (!known) {
+    const auto number = whole_number(id);
+    if (!number || *number < 0 || *number >= words) {
       throw bad_input(
           param, concat("holds ", printable(id.dump(-1, ' ', true, Json::error_handler_t::replace)),
                         ", which is no token id of this model's ", words,
                         "; another tokenizer's ids make no sense here: LangChain sends ",
                         "such ids unless check_embedding_ctx_length=False"));
     }
-    ids.push_back(id.get<int32_t>());
+    ids.push_back(static_cast<int32_t>(*number));
   }
   check_ids(ids, param);
   const auto total = static_cast<int64_t>(ids.size());

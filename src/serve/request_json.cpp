@@ -1,5 +1,6 @@
 #include "serve/request_json.h"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,16 @@ Json parse(const HttpRequest& request, size_t values) {
 }
 
 }  // namespace
+
+std::optional<int64_t> whole_number(const Json& value) {
+  constexpr double kLargestExact = 9007199254740992;  // 2^53
+  if (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{INT64_MAX}) return {};
+  if (value.is_number_integer()) return value.get<int64_t>();
+  if (!value.is_number_float()) return {};
+  const auto number = value.get<double>();
+  if (!(std::abs(number) <= kLargestExact) || std::trunc(number) != number) return {};
+  return static_cast<int64_t>(number);
+}
 
 RequestJson::RequestJson(const HttpRequest& request, size_t values)
     : json_(parse(request, values)) {}
@@ -95,14 +106,11 @@ std::optional<bool> RequestJson::flag(const char* field) const {
 std::optional<int64_t> RequestJson::integer(const char* field, int64_t least, int64_t most) const {
   const Json* found = find(field);
   if (found == nullptr) return std::nullopt;
-  const bool fits = found->is_number_integer() &&
-                    (!found->is_number_unsigned() ||
-                     found->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX)) &&
-                    found->get<int64_t>() >= least && found->get<int64_t>() <= most;
-  if (!fits) {
+  const auto number = whole_number(*found);
+  if (!number || *number < least || *number > most) {
     throw bad_field(name_of(field), concat("must be a whole number from ", least, " to ", most));
   }
-  return found->get<int64_t>();
+  return number;
 }
 
 std::optional<std::string> RequestJson::word(const char* field,

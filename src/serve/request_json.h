@@ -11,6 +11,10 @@
 
 namespace m2 {
 
+// A whole number however it is written ("3", "3.0", "3e0"); empty for anything else, and beyond
+// what its type, or a double, holds exactly.
+std::optional<int64_t> whole_number(const nlohmann::json& value);
+
 // An object's fields. What is wrong throws ApiError(kBadRequest) that names the field. A field that
 // is null counts as left out, and fields without a meaning here are no error.
 class RequestJson {

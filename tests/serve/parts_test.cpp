@@ -112,6 +112,19 @@ TEST(RequestJsonTest, NamesTheFieldThatIsWrong) {
             "text: must be an object, is string");
 }
 
+TEST(RequestJsonTest, AWholeNumberMayBeWrittenInAnyWay) {
+  const RequestJson json(request_with(R"({"a": 7.0, "b": 7e2, "c": -0.0, "d": 1e18, "e": 7.5})"),
+                         10);
+  EXPECT_EQ(json.integer("a", 1, 9), 7);
+  EXPECT_EQ(json.integer("b", 1, 900), 700);
+  EXPECT_EQ(json.integer("c", 0, 9), 0);
+  EXPECT_THROW(json.integer("a", 8, 9), ApiError);
+  EXPECT_THROW(json.integer("d", 1, INT64_MAX), ApiError);
+  EXPECT_THROW(json.integer("e", 1, 9), ApiError);
+  EXPECT_EQ(whole_number(nlohmann::json("7")), std::nullopt);
+  EXPECT_EQ(whole_number(nlohmann::json(true)), std::nullopt);
+}
+
 TEST(RequestJsonTest, RefusesWhatIsNoObjectOrTooMuch) {
   const auto problem = [](const std::string& body, const std::string& type = "application/json") {
     return problem_of([&] { RequestJson(request_with(body, type), 10); });
