@@ -90,6 +90,11 @@ def test_vectors_of_each_token(server, model):
             assert same_bits(numbers(rows), vectors(model, "--pooling", "none", "--normalize", words, text)[0])
 
 
+def test_fewer_dimensions_of_each_token(server, model):
+    found = server.post("/embed_all", {"inputs": TEXTS[:1], "dimensions": 7})
+    assert same_bits(numbers(found[0]), vectors(model, "--pooling", "none", "--normalize", "false", TEXTS[0])[0][:, :7])
+
+
 def test_fewer_dimensions(server, model):
     raw = vectors(model, *TEXTS)
     whole = vectors(model, "--normalize", "true", *TEXTS)
