@@ -343,7 +343,9 @@ void Service::add_cors(const HttpRequest& request, HttpResponse& response) const
 HttpResponse Service::error_response(const HttpRequest& head, int status,
                                      const std::string& message) {
   // A request whose head was not read has no method.
-  if (status == 408) metrics_.limit_reached(head.method.empty() ? "header_seconds" : "body_seconds");
+  if (status == 408) {
+    metrics_.limit_reached(head.method.empty() ? "header_seconds" : "body_seconds");
+  }
   if (status == 413) metrics_.limit_reached("body_bytes");
   if (status == 431) metrics_.limit_reached("header_bytes");
   if (status == 429) metrics_.limit_reached("held_bytes");
