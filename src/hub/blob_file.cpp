@@ -21,20 +21,16 @@ BlobFile::BlobFile(std::string blob, RemoteFile announced, OnBytes on_bytes)
       announced_(std::move(announced)),
       on_bytes_(std::move(on_bytes)) {
   constexpr mode_t kMode = 0666;  // less the process's umask
-  file_ = open(incomplete_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode);
+  file_.reset(open(incomplete_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode));
   struct stat status{};
-  if (file_ < 0 || fstat(file_, &status) != 0) fail(errno);
+  if (file_.get() < 0 || fstat(file_.get(), &status) != 0) fail(errno);
   size_ = static_cast<uint64_t>(status.st_size);
   if (size_ > announced_.size) restart();
-  if (lseek(file_, 0, SEEK_END) < 0) fail(errno);
-}
-
-BlobFile::~BlobFile() {
-  if (file_ >= 0) close(file_);
+  if (lseek(file_.get(), 0, SEEK_END) < 0) fail(errno);
 }
 
 void BlobFile::restart() {
-  if (ftruncate(file_, 0) != 0 || lseek(file_, 0, SEEK_SET) != 0) fail(errno);
+  if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) != 0) fail(errno);
   size_ = 0;
 }
 
@@ -43,7 +39,7 @@ void BlobFile::write(std::string_view bytes) {
     discard(concat("the server sends more than the ", announced_.size, " bytes it announced"));
   }
   while (!bytes.empty()) {
-    const ssize_t written = ::write(file_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail(errno);
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -59,7 +55,7 @@ void BlobFile::finish(const std::function<bool()>& interrupted) {
   if (!agrees_with_etag(incomplete_, announced_.etag, interrupted)) {
     discard(concat("its checksum is not ", announced_.etag, ", which the hub announced"));
   }
-  if (fsync(file_) != 0) fail(errno);
+  if (fsync(file_.get()) != 0) fail(errno);
   if (std::rename(incomplete_.c_str(), blob_.c_str()) != 0) fail(errno);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "hub/file_descriptor.h"
 #include "hub/http_client.h"
 
 namespace m2 {
@@ -25,9 +26,6 @@ class BlobFile final : public BodySink {
   using OnBytes = std::function<void(uint64_t bytes)>;
 
   BlobFile(std::string blob, RemoteFile announced, OnBytes on_bytes);
-  ~BlobFile() override;
-  BlobFile(const BlobFile&) = delete;
-  BlobFile& operator=(const BlobFile&) = delete;
 
   uint64_t offset() const override { return size_; }
   void restart() override;
@@ -46,7 +44,7 @@ class BlobFile final : public BodySink {
   RemoteFile announced_;
   OnBytes on_bytes_;
   uint64_t size_ = 0;
-  int file_ = -1;
+  FileDescriptor file_;
 };
 
 }  // namespace m2

@@ -55,29 +55,19 @@ BlobLock::BlobLock(const std::string& path, const std::function<bool()>& interru
   make_folders(fs::path(path).parent_path().string());
   bool told = false;
   while (true) {
-    if (file_ < 0) file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode);
-    if (file_ < 0) fail(path, errno);
-    const bool held = flock(file_, LOCK_EX | LOCK_NB) == 0;
-    if (held && is_linked(file_)) return;
-    const int problem = errno;
-    if (held || (problem != EWOULDBLOCK && problem != EINTR)) {
-      close(file_);
-      file_ = -1;
-      if (!held) fail(path, problem);
+    if (file_.get() < 0) file_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode));
+    if (file_.get() < 0) fail(path, errno);
+    if (flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (is_linked(file_.get())) return;
+      file_.reset(-1);
       continue;
     }
+    if (errno != EWOULDBLOCK && errno != EINTR) fail(path, errno);
     if (!told) log_info(concat("waiting for another process that holds ", path));
     told = true;
-    if (interrupted && interrupted()) {
-      close(file_);
-      throw Error(ErrorKind::kInterrupted, "interrupted");
-    }
+    if (interrupted && interrupted()) throw Error(ErrorKind::kInterrupted, "interrupted");
     std::this_thread::sleep_for(kLockStep);
   }
-}
-
-BlobLock::~BlobLock() {
-  close(file_);  // which lets go of it
 }
 
 void make_folders(const std::string& folder) {

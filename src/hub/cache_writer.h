@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "hub/file_descriptor.h"
+
 namespace m2 {
 
 // One file of a model is fetched by one process at a time, m2's or huggingface_hub's: holds
@@ -13,12 +15,9 @@ namespace m2 {
 class BlobLock {
  public:
   BlobLock(const std::string& path, const std::function<bool()>& interrupted);
-  ~BlobLock();
-  BlobLock(const BlobLock&) = delete;
-  BlobLock& operator=(const BlobLock&) = delete;
 
  private:
-  int file_ = -1;
+  FileDescriptor file_;
 };
 
 // All of these replace what is there at once, never in halves, and throw Error(kFailed) that names
