@@ -98,10 +98,13 @@ std::vector<FairQueue::Piece> FairQueue::take() {
   if (first.lane == nullptr) return pieces;
   pieces.push_back(take_piece(first));
   const Job& head = *pieces.front().job;
+  // What is short is done sooner by itself: rests do not fill up the batch of an opening.
+  const bool opening = pieces.front().index < head.opening;
   const size_t head_class = head.length_classes[pieces.front().index];
   size_t tokens = tokens_of(head, pieces.front().index);
   const auto fits = [&](const Job& job) {
     return job.model == head.model && job.pooling == head.pooling &&
+           (!opening || job.next < job.opening) &&
            tokens + next_tokens(job) <= limits_.batch_tokens;
   };
   const auto fits_well = [&](const Job& job) {

@@ -48,7 +48,8 @@ class FairQueue {
     size_t index = 0;  // of its sequences
   };
   // The next sequences to compute together, of one model and pooling; those of the first one's
-  // length class before others. Waits for some; empty once closed and drained.
+  // length class before others, and no rests where the first is of an opening. Waits for some;
+  // empty once closed and drained.
   std::vector<Piece> take();
 
   // Gives back a computed piece's room. True for the last one of a job that is not over: it is now,

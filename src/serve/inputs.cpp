@@ -34,15 +34,15 @@ std::string element(const std::string& param, size_t index) {
 
 }  // namespace
 
+int64_t longest_input(const ServedModel& model, const ServeOptions& options) {
+  const int64_t own = model.model().longest_text();
+  const auto limit = static_cast<int64_t>(options.input_tokens);
+  return limit > 0 ? std::min(own, limit) : own;
+}
+
 InputReader::InputReader(const ServedModel& model, const ServeOptions& options,
                          const InputOptions& input)
     : model_(model), options_(options), input_(input) {}
-
-int64_t InputReader::longest() const {
-  const int64_t own = model_.model().longest_text();
-  const auto limit = static_cast<int64_t>(options_.input_tokens);
-  return limit > 0 ? std::min(own, limit) : own;
-}
 
 void InputReader::check_count(size_t count, const std::string& param) const {
   if (count == 0) throw bad_input(param, "the list is empty");

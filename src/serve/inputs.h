@@ -24,6 +24,9 @@ struct Inputs {
   int64_t truncated_tokens = 0;     // how much was left out
 };
 
+// Tokens of the longest text that the server takes for a model.
+int64_t longest_input(const ServedModel& model, const ServeOptions& options);
+
 // What to do with the texts of one request.
 struct InputOptions {
   bool truncate = false;
@@ -53,7 +56,7 @@ class InputReader {
   Inputs take() { return std::move(inputs_); }
 
  private:
-  int64_t longest() const;
+  int64_t longest() const { return longest_input(model_, options_); }
   void check_count(size_t count, const std::string& param) const;
   void check_length(int64_t tokens, const std::string& param) const;
   void check_ids(const std::vector<int32_t>& ids, const std::string& param) const;

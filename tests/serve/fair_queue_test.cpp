@@ -68,6 +68,18 @@ TEST(FairQueueTest, AShortTextDoesNotWaitForALargeRequest) {
   EXPECT_EQ(names(queue.take(), jobs), "0");
 }
 
+TEST(FairQueueTest, RestsDoNotFillUpTheBatchOfAnOpening) {
+  FairQueue queue({10000, 10000, 20});
+  const std::vector<std::shared_ptr<Job>> jobs = {job_of(std::vector<size_t>(100, 5)), job_of({3}),
+                                                  job_of({3})};
+  queue.add(jobs[0]);
+  EXPECT_EQ(names(queue.take(), jobs), "0 0 0 0");
+  queue.add(jobs[1]);
+  queue.add(jobs[2]);
+  EXPECT_EQ(names(queue.take(), jobs), "1 2");
+  EXPECT_EQ(names(queue.take(), jobs), "0 0 0 0");
+}
+
 TEST(FairQueueTest, ALargeRequestGoesOnAmongManySmallOnes) {
   FairQueue queue({10000, 10000, 20});
   std::vector<std::shared_ptr<Job>> jobs = {job_of({20, 20, 20, 20})};

@@ -14,14 +14,14 @@ HttpResponse json_response(const Json& json) {
   return response;
 }
 
-Json model_entry(const ServedModel& model, const std::string& name) {
+Json model_entry(const ServedModel& model, const std::string& name, const ServeOptions& options) {
   Json entry = {{"id", name},
                 {"object", "model"},
                 {"created", model.ready() ? model.loaded_at() : 0},
                 {"owned_by", "m2"},
                 {"ready", model.ready()}};
   if (model.ready()) {
-    entry["max_input_tokens"] = model.model().longest_text();
+    entry["max_input_tokens"] = longest_input(model, options);
     entry["dimensions"] = model.model().vector_size();
   }
   return entry;
@@ -32,7 +32,8 @@ Json model_entry(const ServedModel& model, const std::string& name) {
 Prepared models_route(const HttpRequest&, const RouteContext& context) {
   Json data = Json::array();
   for (const auto& model : context.models.all()) {
-    for (const std::string& name : model->names()) data.push_back(model_entry(*model, name));
+    for (const std::string& name : model->names())
+      data.push_back(model_entry(*model, name, context.options));
   }
   return json_response({{"object", "list"}, {"data", data}});
 }
@@ -52,7 +53,7 @@ Prepared info_route(const HttpRequest&, const RouteContext& context) {
                         {"model_dtype", dtype_name(model.dtype)},
                         {"model_type", type},
                         {"max_concurrent_requests", context.options.http.connections},
-                        {"max_input_length", model.longest_text()},
+                        {"max_input_length", longest_input(served, context.options)},
                         {"max_batch_tokens", context.options.queue.batch_tokens},
                         {"max_batch_requests", nullptr},
                         {"max_client_batch_size", context.options.inputs},
