@@ -7,6 +7,9 @@
 namespace m2 {
 namespace {
 
+constexpr char kLimitReached[] = "m2_limit_reached_total";
+constexpr char kLimitReachedHelp[] = "Requests or connections that ran into a limit";
+
 std::vector<double> token_bounds() {
   return {16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
 }
@@ -32,7 +35,6 @@ ServiceMetrics::ServiceMetrics(const ServeOptions& options) {
   limit("connections", count(options.http.connections));
   limit("header_seconds", seconds_of(options.http.header_time));
   limit("body_seconds", seconds_of(options.http.body_time));
-  limit("write_seconds", seconds_of(options.http.write_time));
   limit("inputs", count(options.inputs));
   limit("input_tokens", count(options.input_tokens));
   limit("request_tokens", count(options.request_tokens));
@@ -40,22 +42,23 @@ ServiceMetrics::ServiceMetrics(const ServeOptions& options) {
   limit("queue_tokens", count(options.queue.tokens));
   limit("backlog_tokens", count(options.queue.backlog_tokens));
   limit("request_seconds", seconds_of(options.request_timeout));
+  show_limit("write_seconds", seconds_of(options.http.write_time));  // counted by the connections
   metrics_.gauge("m2_resident_memory_bytes", "Memory of the process", resident_bytes);
 }
 
-void ServiceMetrics::limit(const std::string& name, double value) {
+void ServiceMetrics::show_limit(const std::string& name, double value) {
   metrics_.gauge(
       "m2_limit", "Limits as they are set; 0 for input_tokens is the model's length",
       [value] { return value; }, metric_label("limit", name));
-  metrics_.counter("m2_limit_reached_total", "Requests or connections that ran into a limit",
-                   metric_label("limit", name));
+}
+
+void ServiceMetrics::limit(const std::string& name, double value) {
+  show_limit(name, value);
+  metrics_.counter(kLimitReached, kLimitReachedHelp, metric_label("limit", name));
 }
 
 void ServiceMetrics::limit_reached(const std::string& limit) {
-  metrics_
-      .counter("m2_limit_reached_total", "Requests or connections that ran into a limit",
-               metric_label("limit", limit))
-      .add();
+  metrics_.counter(kLimitReached, kLimitReachedHelp, metric_label("limit", limit)).add();
 }
 
 void ServiceMetrics::watch(const ServedModels& models, const FairQueue& queue,
@@ -86,6 +89,10 @@ void ServiceMetrics::watch(const HttpServer& server) {
                    [&server] { return static_cast<double>(server.counts().refused_connections); });
   metrics_.counted("m2_connection_timeouts_total", "Heads, bodies and answers that took too long",
                    [&server] { return static_cast<double>(server.counts().timeouts); });
+  metrics_.counted(
+      kLimitReached, kLimitReachedHelp,
+      [&server] { return static_cast<double>(server.counts().write_timeouts); },
+      metric_label("limit", "write_seconds"));
   metrics_.counted("m2_bad_requests_total", "What was no HTTP request, or broke a limit of one",
                    [&server] { return static_cast<double>(server.counts().bad_requests); });
 }

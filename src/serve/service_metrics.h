@@ -29,6 +29,7 @@ class ServiceMetrics {
   std::string text() const { return metrics_.text(); }
 
  private:
+  void show_limit(const std::string& name, double value);
   void limit(const std::string& name, double value);
 
   Metrics metrics_;

@@ -183,6 +183,7 @@ def test_a_client_that_never_reads_is_left(server):
             client.sendall(post(body, path=b"/embed_all"))
         wait_until(lambda: server.metric("m2_connection_timeouts_total") > timeouts, "it was left")
         wait_until(lambda: server.metric("m2_held_bytes") == 0, "its bodies are gone")
+        assert server.reached("write_seconds") == 1
 
 
 def test_a_client_that_closes_half_way_through_a_body(server):

@@ -322,6 +322,7 @@ void Connection::on_timeout() {
   ++host_.timeouts;
   if (state_ == State::kHead) return fail(408, "the request's head took too long to arrive");
   if (state_ == State::kBody) return fail(408, "the request's body took too long to arrive");
+  ++host_.write_timeouts;
   // A client that does not read: what it was sent and has not taken is dropped at once.
   error_code ignored;
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);

@@ -34,6 +34,7 @@ struct ConnectionHost {
   std::atomic<size_t> open_connections = 0;
   std::atomic<size_t> open_exchanges = 0;
   std::atomic<uint64_t> timeouts = 0;
+  std::atomic<uint64_t> write_timeouts = 0;
   std::atomic<uint64_t> bad_requests = 0;
 };
 

@@ -198,8 +198,10 @@ void HttpServer::stop() {
 
 HttpCounts HttpServer::counts() const {
   const ConnectionHost& host = state_->host;
-  return {host.open_connections.load(),       host.held->used(),    state_->accepted.load(),
-          state_->refused_connections.load(), host.timeouts.load(), host.bad_requests.load()};
+  return {host.open_connections.load(), host.held->used(),
+          state_->accepted.load(),      state_->refused_connections.load(),
+          host.timeouts.load(),         host.write_timeouts.load(),
+          host.bad_requests.load()};
 }
 
 }  // namespace m2

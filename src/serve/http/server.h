@@ -38,6 +38,7 @@ struct HttpCounts {
   uint64_t accepted = 0;             // since the start, those over the limit included
   uint64_t refused_connections = 0;  // over the limit
   uint64_t timeouts = 0;             // of header, body or write time
+  uint64_t write_timeouts = 0;       // of these, of write time
   uint64_t bad_requests = 0;         // what was no request, or broke a limit
 };
 
