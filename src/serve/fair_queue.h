@@ -23,7 +23,7 @@ namespace m2 {
 struct QueueLimits {
   size_t tokens = size_t{1} << 16;          // of openings
   size_t backlog_tokens = size_t{1} << 20;  // of rests
-  size_t batch_tokens = 1024;               // of sequences computed together; one may be longer
+  size_t batch_tokens = 2048;               // of sequences computed together; one may be longer
 };
 
 struct QueueTokens {
