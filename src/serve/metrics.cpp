@@ -42,7 +42,7 @@ void Histogram::write(const std::string& name, const std::string& labels, std::s
   for (size_t i = 0; i < counts_.size(); ++i) {
     count += counts_[i];
     const std::string bound = i < bounds_.size() ? number(bounds_[i]) : "+Inf";
-    line(name + "_bucket", before + "le=\"" + bound + "\"", std::to_string(count), out);
+    line(name + "_bucket", concat(before, "le=\"", bound, "\""), std::to_string(count), out);
   }
   line(name + "_sum", labels, number(sum_), out);
   line(name + "_count", labels, std::to_string(count), out);
@@ -84,7 +84,7 @@ std::string Metrics::text() const {
   const std::lock_guard lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
-    out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.type + "\n";
+    out += concat("# HELP ", name, " ", family.help, "\n# TYPE ", name, " ", family.type, "\n");
     for (const auto& [labels, counter] : family.counters) {
       line(name, labels, std::to_string(counter.value()), out);
     }
