@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -27,8 +28,24 @@ std::string milliseconds(double seconds) {
   return std::to_string(std::llround(seconds * 1000));
 }
 
-RequestNote& note_of(const HttpRequest& request) {
-  return *static_cast<RequestNote*>(request.note.get());
+// What is known of a request so far. Its client may leave at any time, and then the log asks, while
+// a worker goes on: so it is written and read as a whole.
+struct PublishedNote {
+  std::mutex mutex;
+  RequestNote note;
+};
+
+void publish(const RequestNote& note, const HttpRequest& request) {
+  auto& published = *static_cast<PublishedNote*>(request.note.get());
+  const std::lock_guard lock(published.mutex);
+  published.note = note;
+}
+
+RequestNote published_note(const HttpRequest& request) {
+  if (!request.note) return {};
+  auto& published = *static_cast<PublishedNote*>(request.note.get());
+  const std::lock_guard lock(published.mutex);
+  return published.note;
 }
 
 // x-request-timeout, in seconds: a client may shorten the server's own.
@@ -71,10 +88,10 @@ void add_timing(const RequestNote& note, double total, HttpResponse& response) {
 struct Service::Pending {
   std::shared_ptr<HttpExchange> exchange;
   const Route& route;
-  Task task;
+  RequestNote note;  // of the one who works on it
+  Task task{};
 
   const HttpRequest& request() const { return exchange->request(); }
-  RequestNote& note() const { return note_of(request()); }
   ApiFamily family() const { return family_of_path(request().path); }
 };
 
@@ -126,8 +143,8 @@ std::unique_ptr<HttpResponse> Service::check(const HttpRequest& head, const Rout
 }
 
 std::unique_ptr<HttpResponse> Service::refuse(const HttpRequest& head) {
-  const auto note = std::make_shared<RequestNote>();
-  head.note = note;
+  head.note = std::make_shared<PublishedNote>();
+  RequestNote note;
   const bool preflight = head.method == "OPTIONS" && !allowed_methods(head.path).empty() &&
                          !header_value(head.headers, "access-control-request-method").empty();
   if (preflight) {
@@ -138,12 +155,13 @@ std::unique_ptr<HttpResponse> Service::refuse(const HttpRequest& head) {
     return response;
   }
   const Route* route = find_route(head.method, head.path);
-  if (route != nullptr) note->route = route->path;
+  if (route != nullptr) note.route = route->path;
   auto refusal = check(head, route);
   if (refusal) {
-    note->problem = concat("refused with status ", refusal->status);
+    note.problem = concat("refused with status ", refusal->status);
     add_cors(head, *refusal);
   }
+  publish(note, head);
   return refusal;
 }
 
@@ -157,7 +175,8 @@ void Service::handle(std::shared_ptr<HttpExchange> exchange) {
     exchange->respond(std::move(response));
     return;
   }
-  const auto pending = std::make_shared<Pending>(Pending{std::move(exchange), *route, {}});
+  const auto pending =
+      std::make_shared<Pending>(Pending{exchange, *route, published_note(request)});
   workers_.post(request.body.size(), [this, pending] { prepare(pending); });
 }
 
@@ -184,7 +203,7 @@ HttpResponse Service::state_response(bool good) const {
 
 void Service::prepare(const std::shared_ptr<Pending>& pending) {
   const HttpRequest& request = pending->request();
-  RequestNote& note = pending->note();
+  RequestNote& note = pending->note;
   try {
     const auto begun = ServeClock::now();
     const auto deadline = deadline_of(request, options_.request_timeout);
@@ -214,7 +233,7 @@ void Service::prepare(const std::shared_ptr<Pending>& pending) {
 }
 
 void Service::enqueue(const std::shared_ptr<Pending>& pending, Task task) {
-  RequestNote& note = pending->note();
+  RequestNote& note = pending->note;
   const std::shared_ptr<Job> job = task.job;
   note.model = job->model->name();
   note.inputs = job->sequences.size();
@@ -229,6 +248,7 @@ void Service::enqueue(const std::shared_ptr<Pending>& pending, Task task) {
     workers_.post(0, [this, pending, ended, end] { finish(pending, *ended, end); });
   };
   const size_t task_tokens = static_cast<size_t>(note.computed_tokens);
+  publish(note, pending->request());
   switch (queue_.add(job)) {
     case Admission::kTaken:
       return;
@@ -269,7 +289,7 @@ int64_t Service::retry_after(const Job& job) const {
 }
 
 void Service::finish(const std::shared_ptr<Pending>& pending, const Job& job, JobEnd end) {
-  RequestNote& note = pending->note();
+  RequestNote& note = pending->note;
   const auto now = ServeClock::now();
   const bool begun = job.started != ServeClock::time_point{};
   note.queue_seconds = seconds_between(job.queued, begun ? job.started : now);
@@ -309,7 +329,8 @@ HttpResponse Service::answer_of(const Pending& pending, const Job& job, JobEnd e
 
 void Service::respond(const Pending& pending, HttpResponse response) {
   const HttpRequest& request = pending.request();
-  const RequestNote& note = pending.note();
+  const RequestNote& note = pending.note;
+  publish(note, request);
   if (!note.model.empty() && response.status == 200) {
     add_timing(note, seconds_between(request.begun, ServeClock::now()), response);
   }
@@ -356,8 +377,7 @@ HttpResponse Service::error_response(const HttpRequest& head, int status,
 }
 
 void Service::on_sent(const HttpRequest& request, const Sent& sent) {
-  static const RequestNote kNone;
-  const RequestNote& note = request.note ? note_of(request) : kNone;
+  const RequestNote note = published_note(request);
   metrics_.sent(sent, note);
   log_.request(request, sent, note);
 }
