@@ -11,7 +11,7 @@ from m2_program import init
 from server_calls import Server
 
 REQUESTS = 20_000
-WARM_UP = 4_000
+WARM_UP = 10_000
 CLIENTS = 8
 
 
