@@ -123,7 +123,6 @@ bool FairQueue::complete(const Piece& piece) {
   const std::lock_guard lock(mutex_);
   give_back(*piece.job, piece.index);
   if (--piece.job->open > 0 || piece.job->over) return false;
-  piece.job->ended = ServeClock::now();
   end_job(piece.job);
   return true;
 }

@@ -19,13 +19,9 @@ ApiError bad_input(const std::string& param, const std::string& problem) {
 }
 
 const std::string& text_of(const Json& value, const std::string& param) {
-  if (!value.is_string()) {
-    throw bad_input(param, concat("must be a string, is ", value.type_name()));
-  }
-  const auto& text = value.get_ref<const std::string&>();
-  if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
-    throw bad_input(param, "the text is empty");
-  return text;
+  const std::string& text = string_of(value, param);
+  if (text.find_first_not_of(" \t\r\n\v\f") != text.npos) return text;
+  throw bad_input(param, "the text is empty");
 }
 
 std::string element(const std::string& param, size_t index) {
@@ -40,20 +36,20 @@ int64_t longest_input(const ServedModel& model, const ServeOptions& options) {
   return limit > 0 ? std::min(own, limit) : own;
 }
 
-InputReader::InputReader(const ServedModel& model, const ServeOptions& options,
-                         const InputOptions& input)
-    : model_(model), options_(options), input_(input) {}
-
-void InputReader::check_count(size_t count, const std::string& param) const {
+void check_count(size_t count, const ServeOptions& options, const std::string& param) {
   if (count == 0) throw bad_input(param, "the list is empty");
-  if (count > options_.inputs) {
+  if (count > options.inputs) {
     throw ApiError(ApiProblem::kTooManyInputs,
-                   concat("the request has ", count, " inputs, this server takes ", options_.inputs,
+                   concat("the request has ", count, " inputs, this server takes ", options.inputs,
                           " at once; send them in several requests"),
                    param)
         .at_limit("inputs");
   }
 }
+
+InputReader::InputReader(const ServedModel& model, const ServeOptions& options,
+                         const InputOptions& input)
+    : model_(model), options_(options), input_(input) {}
 
 void InputReader::check_length(int64_t tokens, const std::string& param) const {
   if (tokens <= longest() || input_.truncate) return;
@@ -69,7 +65,6 @@ void InputReader::add_sequence(TokenSequence sequence, int64_t tokens_before_cut
                                const std::string& param) {
   const auto tokens = static_cast<int64_t>(sequence.ids.size());
   inputs_.tokens += tokens;
-  inputs_.own_tokens.push_back(tokens);
   if (tokens < tokens_before_cut) {
     ++inputs_.truncated;
     inputs_.truncated_tokens += tokens_before_cut - tokens;
@@ -173,7 +168,7 @@ void InputReader::add_texts(const Json& texts, const std::string& param) {
   if (!texts.is_array()) {
     throw bad_input(param, concat("must be a string or a list of strings, is ", texts.type_name()));
   }
-  check_count(texts.size(), param);
+  check_count(texts.size(), options_, param);
   for (size_t i = 0; i < texts.size(); ++i) {
     add_text(text_of(texts[i], element(param, i)), element(param, i));
   }
@@ -184,7 +179,7 @@ void InputReader::add_texts_or_ids(const Json& value, const std::string& param) 
     return add_texts(value, param);
   }
   if (value.front().is_number()) return add_ids(value, param);
-  check_count(value.size(), param);
+  check_count(value.size(), options_, param);
   for (size_t i = 0; i < value.size(); ++i) {
     if (!value[i].is_array()) {
       throw bad_input(element(param, i),

@@ -19,13 +19,15 @@ struct Inputs {
   int64_t tokens = 0;                    // of all, special ones included, pads not
   int64_t computed_tokens = 0;           // pads included
   int64_t characters = 0;
-  std::vector<int64_t> own_tokens;  // one a sequence: without pads
-  size_t truncated = 0;             // how many were cut
-  int64_t truncated_tokens = 0;     // how much was left out
+  size_t truncated = 0;          // how many were cut
+  int64_t truncated_tokens = 0;  // how much was left out
 };
 
 // Tokens of the longest text that the server takes for a model.
 int64_t longest_input(const ServedModel& model, const ServeOptions& options);
+
+// ApiError for a list of no inputs (kBadRequest) or of too many (kTooManyInputs).
+void check_count(size_t count, const ServeOptions& options, const std::string& param);
 
 // What to do with the texts of one request.
 struct InputOptions {
@@ -57,7 +59,6 @@ class InputReader {
 
  private:
   int64_t longest() const { return longest_input(model_, options_); }
-  void check_count(size_t count, const std::string& param) const;
   void check_length(int64_t tokens, const std::string& param) const;
   void check_ids(const std::vector<int32_t>& ids, const std::string& param) const;
   void add_sequence(TokenSequence sequence, int64_t tokens_before_cut, const std::string& param);

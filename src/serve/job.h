@@ -41,7 +41,7 @@ struct Job {
   std::function<void(const std::shared_ptr<Job>&, JobEnd)> finished;
 
   std::vector<JobResult> results;  // one a sequence
-  ServeClock::time_point queued, started, ended;
+  ServeClock::time_point queued, started;
 
   size_t opening = 0;         // first sequence behind its opening (fair_queue.h)
   size_t opening_tokens = 0;  // computed ones, pads included

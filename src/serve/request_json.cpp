@@ -56,13 +56,24 @@ std::optional<int64_t> whole_number(const Json& value) {
   return static_cast<int64_t>(number);
 }
 
-RequestJson::RequestJson(const HttpRequest& request, size_t values)
-    : json_(parse(request, values)) {}
+const std::string& string_of(const Json& value, const std::string& param) {
+  if (!value.is_string()) {
+    throw bad_field(param, concat("must be a string, is ", value.type_name()));
+  }
+  return value.get_ref<const std::string&>();
+}
 
-RequestJson::RequestJson(const Json& object, std::string path)
-    : json_(object), path_(std::move(path)) {
-  if (!json_.is_object())
-    throw bad_field(path_, concat("must be an object, is ", json_.type_name()));
+RequestJson::RequestJson(const HttpRequest& request, size_t values)
+    : own_(parse(request, values)), json_(&own_) {}
+
+RequestJson::RequestJson(const RequestJson& outer, const char* field)
+    : own_(Json::object()), json_(&own_), path_(outer.name_of(field)) {
+  const Json* found = outer.find(field);
+  if (found == nullptr) return;
+  if (!found->is_object()) {
+    throw bad_field(path_, concat("must be an object, is ", found->type_name()));
+  }
+  json_ = found;
 }
 
 std::string RequestJson::name_of(const char* field) const {
@@ -70,8 +81,8 @@ std::string RequestJson::name_of(const char* field) const {
 }
 
 const Json* RequestJson::find(const char* field) const {
-  const auto found = json_.find(field);
-  return found == json_.end() || found->is_null() ? nullptr : &*found;
+  const auto found = json_->find(field);
+  return found == json_->end() || found->is_null() ? nullptr : &*found;
 }
 
 const Json& RequestJson::required(const char* field) const {
@@ -88,10 +99,7 @@ std::string RequestJson::text(const char* field) const {
 std::optional<std::string> RequestJson::optional_text(const char* field) const {
   const Json* found = find(field);
   if (found == nullptr) return std::nullopt;
-  if (!found->is_string()) {
-    throw bad_field(name_of(field), concat("must be a string, is ", found->type_name()));
-  }
-  return found->get<std::string>();
+  return string_of(*found, name_of(field));
 }
 
 std::optional<bool> RequestJson::flag(const char* field) const {

@@ -15,15 +15,20 @@ namespace m2 {
 // what its type, or a double, holds exactly.
 std::optional<int64_t> whole_number(const nlohmann::json& value);
 
+// A string. ApiError(kBadRequest) that names `param` for anything else.
+const std::string& string_of(const nlohmann::json& value, const std::string& param);
+
 // An object's fields. What is wrong throws ApiError(kBadRequest) that names the field. A field that
 // is null counts as left out, and fields without a meaning here are no error.
 class RequestJson {
  public:
+  RequestJson(const RequestJson&) = delete;
+  RequestJson& operator=(const RequestJson&) = delete;
   // The whole body of `request`, at most `values` values in it. Content-Type, where it is given,
   // must be JSON's.
   RequestJson(const HttpRequest& request, size_t values);
-  // An object within it, called `path` in errors.
-  RequestJson(const nlohmann::json& object, std::string path);
+  // The object in a field of `outer`, which must outlive this; an empty one where it is left out.
+  RequestJson(const RequestJson& outer, const char* field);
 
   // Null where it is left out.
   const nlohmann::json* find(const char* field) const;
@@ -41,7 +46,8 @@ class RequestJson {
   std::string name_of(const char* field) const;
 
  private:
-  nlohmann::json json_;
+  nlohmann::json own_;          // of a whole body
+  const nlohmann::json* json_;  // own_, or a part of another's
   std::string path_;
 };
 

@@ -201,35 +201,40 @@ HttpResponse Service::state_response(bool good) const {
   return response;
 }
 
-void Service::prepare(const std::shared_ptr<Pending>& pending) {
-  const HttpRequest& request = pending->request();
-  RequestNote& note = pending->note;
+// What `work` throws becomes the response.
+template <class Work>
+void Service::guard(const std::shared_ptr<Pending>& pending, const Work& work) {
+  const auto fail = [&](const ApiError& error) {
+    pending->note.problem = error.what();
+    if (!error.limit().empty()) metrics_.limit_reached(error.limit());
+    respond(*pending, m2::error_response(pending->family(), error));
+  };
   try {
+    work();
+  } catch (const ApiError& error) {
+    fail(error);
+  } catch (const std::bad_alloc&) {
+    fail(ApiError(ApiProblem::kOverloaded, "the server has not enough memory now")
+             .with_retry_after(1));
+  } catch (const std::exception& error) {
+    fail(ApiError(ApiProblem::kFailed, error.what()));
+  }
+}
+
+void Service::prepare(const std::shared_ptr<Pending>& pending) {
+  guard(pending, [&] {
+    const HttpRequest& request = pending->request();
     const auto begun = ServeClock::now();
     const auto deadline = deadline_of(request, options_.request_timeout);
     Prepared prepared = pending->route.prepare(request, {models_, options_});
-    note.tokenize_seconds = seconds_between(begun, ServeClock::now());
+    pending->note.tokenize_seconds = seconds_between(begun, ServeClock::now());
     if (auto* response = std::get_if<HttpResponse>(&prepared)) {
       return respond(*pending, std::move(*response));
     }
     Task task = std::get<Task>(std::move(prepared));
     task.job->deadline = deadline;
     enqueue(pending, std::move(task));
-  } catch (const ApiError& error) {
-    note.problem = error.what();
-    if (!error.limit().empty()) metrics_.limit_reached(error.limit());
-    respond(*pending, m2::error_response(pending->family(), error));
-  } catch (const std::bad_alloc&) {
-    note.problem = "not enough memory";
-    respond(*pending,
-            m2::error_response(pending->family(), ApiError(ApiProblem::kOverloaded,
-                                                           "the server has not enough memory now")
-                                                      .with_retry_after(1)));
-  } catch (const std::exception& error) {
-    note.problem = error.what();
-    respond(*pending,
-            m2::error_response(pending->family(), ApiError(ApiProblem::kFailed, error.what())));
-  }
+  });
 }
 
 void Service::enqueue(const std::shared_ptr<Pending>& pending, Task task) {
@@ -294,17 +299,7 @@ void Service::finish(const std::shared_ptr<Pending>& pending, const Job& job, Jo
   const bool begun = job.started != ServeClock::time_point{};
   note.queue_seconds = seconds_between(job.queued, begun ? job.started : now);
   note.compute_seconds = begun ? seconds_between(job.started, now) : 0;
-  try {
-    respond(*pending, answer_of(*pending, job, end));
-  } catch (const ApiError& error) {
-    note.problem = error.what();
-    if (!error.limit().empty()) metrics_.limit_reached(error.limit());
-    respond(*pending, m2::error_response(pending->family(), error));
-  } catch (const std::exception& error) {
-    note.problem = error.what();
-    respond(*pending,
-            m2::error_response(pending->family(), ApiError(ApiProblem::kFailed, error.what())));
-  }
+  guard(pending, [&] { respond(*pending, answer_of(*pending, job, end)); });
 }
 
 HttpResponse Service::answer_of(const Pending& pending, const Job& job, JobEnd end) const {

@@ -34,8 +34,6 @@ class Service final : public HttpHandler {
   void watch_server(const HttpServer& server);
   // From here on /ready says no, and new work is refused.
   void drain() { draining_ = true; }
-  // Requests whose work is not done.
-  size_t jobs() const { return queue_.jobs(); }
   // Ends all jobs now, with an error.
   void stop() { engine_.stop(); }
 
@@ -50,6 +48,8 @@ class Service final : public HttpHandler {
   std::unique_ptr<HttpResponse> check(const HttpRequest& head, const Route* route) const;
   HttpResponse answer_at_once(const HttpRequest& request);
   HttpResponse state_response(bool good) const;
+  template <class Work>
+  void guard(const std::shared_ptr<Pending>& pending, const Work& work);
   void prepare(const std::shared_ptr<Pending>& pending);
   void enqueue(const std::shared_ptr<Pending>& pending, Task task);
   void finish(const std::shared_ptr<Pending>& pending, const Job& job, JobEnd end);

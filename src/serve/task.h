@@ -19,8 +19,7 @@ struct RouteContext {
   const ServeOptions& options;
 };
 
-// An account of a request, for its log line, its headers and the metrics. Written by one thread at
-// a time, read when the response was sent.
+// An account of a request, for its log line, its headers and the metrics.
 struct RequestNote {
   const char* route = "";  // its pattern; empty where none is known
   std::string model;       // a served name

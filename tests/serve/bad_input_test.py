@@ -95,6 +95,15 @@ def test_more_inputs_than_are_taken_at_once(server):
     assert len(server.post("/v1/embeddings", {"input": ["a"] * 2048})["data"]) == 2048
 
 
+def test_an_answer_longer_than_is_sent_is_refused_before_it_is_made(model):
+    with Server(model, "--max-response-bytes", "20kB") as small:
+        assert small.ask("POST", "/tokenize", {"inputs": "a " * 100})[0] == 200
+        assert "20.0 kB" in refused(small, "/tokenize", {"inputs": "a " * 1000}, 413)
+        assert "20.0 kB" in refused(small, "/embed_all", {"inputs": "a " * 100}, 413)
+        assert "20.0 kB" in refused(small, "/v1/embeddings", {"input": ["a"] * 100}, 400)
+        assert small.reached("response_bytes") == 3
+
+
 def test_a_text_longer_than_the_model_names_both_lengths(server):
     text = "a " * 300
     for path, field, status in (("/v1/embeddings", "input", 400), ("/embed", "inputs", 413)):

@@ -106,11 +106,11 @@ TEST(RequestJsonTest, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(problem_of([&] { json.integer("huge", 1, INT64_MAX); }),
             "huge: must be a whole number from 1 to 9223372036854775807");
   EXPECT_EQ(problem_of([&] { json.word("word", {"a", "b"}); }), "word: must be a or b, is \"c\"");
-  const RequestJson inner(json.required("inner"), "inner");
+  const RequestJson inner(json, "inner");
   EXPECT_EQ(problem_of([&] { inner.flag("flag"); }),
             "inner.flag: must be true or false, is string");
-  EXPECT_EQ(problem_of([&] { RequestJson(json.required("text"), "text"); }),
-            "text: must be an object, is string");
+  EXPECT_EQ(RequestJson(json, "absent").find("flag"), nullptr);
+  EXPECT_EQ(problem_of([&] { RequestJson(json, "text"); }), "text: must be an object, is string");
 }
 
 TEST(RequestJsonTest, AWholeNumberMayBeWrittenInAnyWay) {

@@ -61,7 +61,8 @@ ServeOptions options_of(const ServeFlags& flags) {
 }
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  const bool numbers = host.find_first_not_of("0123456789.") == host.npos;
+  return host == "localhost" || host == "::1" || (numbers && host.starts_with("127."));
 }
 
 void check_exposure(const ServeFlags& flags, const ServeOptions& options) {
@@ -165,13 +166,24 @@ void finish_work(HttpServer& server, Service& service, double seconds, const sig
   server.stop();
 }
 
+// The library's messages go to the log as long as it lives.
+class LogSinkScope {
+ public:
+  explicit LogSinkScope(RequestLog& log) {
+    set_log_sink([&log](LogLevel level, const std::string& message) { log.event(level, message); });
+  }
+  ~LogSinkScope() { set_log_sink({}); }
+  LogSinkScope(const LogSinkScope&) = delete;
+  LogSinkScope& operator=(const LogSinkScope&) = delete;
+};
+
 void serve(const ServeFlags& flags) {
   const ServeOptions options = options_of(flags);
   check_exposure(flags, options);
   ServedModels models(sources_of(flags));
   const sigset_t signals = block_end_signals();
   RequestLog log(stderr, parse_log_level(flags.log_level));
-  set_log_sink([&log](LogLevel level, const std::string& message) { log.event(level, message); });
+  const LogSinkScope sink(log);
   const size_t wanted = options.http.connections + kOtherDescriptors;
   if (const size_t granted = raise_descriptor_limit(wanted); granted < wanted) {
     log.event(LogLevel::kWarning,

@@ -66,7 +66,7 @@ Prepared embed_all_route(const HttpRequest& request, const RouteContext& context
 
 Prepared root_route(const HttpRequest& request, const RouteContext& context) {
   const RequestJson json(request, values_limit(context));
-  if (json.required("inputs").is_object()) return similarity_route(request, context);
+  if (json.required("inputs").is_object()) return similarity(json, context);
   return vectors(json, context, false);
 }
 

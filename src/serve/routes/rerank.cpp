@@ -61,27 +61,17 @@ Prepared rerank_route(const HttpRequest& request, const RouteContext& context) {
   }
   const std::string query = json.text("query");
   const nlohmann::json& texts = json.required("texts");
-  if (!texts.is_array() || texts.empty()) {
-    throw ApiError(ApiProblem::kBadRequest, "must be a list of at least one string", "texts");
+  if (!texts.is_array()) {
+    throw ApiError(ApiProblem::kBadRequest, "must be a list of strings", "texts");
   }
-  if (texts.size() > context.options.inputs) {
-    throw ApiError(ApiProblem::kTooManyInputs,
-                   concat("the request has ", texts.size(), " texts, this server takes ",
-                          context.options.inputs, " at once"),
-                   "texts")
-        .at_limit("inputs");
-  }
+  check_count(texts.size(), context.options, "texts");
   Wanted wanted;
   wanted.raw_scores = json.flag("raw_scores").value_or(false);
   const bool with_text = json.flag("return_text").value_or(false);
   InputReader reader(model, context.options, truncation_options(json, context));
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::string param = concat("texts[", i, "]");
-    if (!texts[i].is_string()) {
-      throw ApiError(ApiProblem::kBadRequest, concat("must be a string, is ", texts[i].type_name()),
-                     param);
-    }
-    const auto text = texts[i].get<std::string>();
+    const std::string& text = string_of(texts[i], param);
     reader.add_pair(query, text, param);
     if (with_text) wanted.texts.push_back(text);
   }

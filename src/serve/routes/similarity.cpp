@@ -33,24 +33,24 @@ HttpResponse answer(const Job& job) {
 
 }  // namespace
 
-Prepared similarity_route(const HttpRequest& request, const RouteContext& context) {
-  const RequestJson json(request, values_limit(context));
+Prepared similarity(const RequestJson& json, const RouteContext& context) {
   ServedModel& model = wanted_model(json, context);
-  const RequestJson inputs(json.required("inputs"), "inputs");
-  const nlohmann::json none = nlohmann::json::object();
-  const nlohmann::json* parameters = json.find("parameters");
-  const RequestJson more(parameters == nullptr ? none : *parameters, "parameters");
-  InputReader reader(model, context.options, inference_options(more, context, model.model()));
-  const std::string source = inputs.text("source_sentence");
+  json.required("inputs");
+  const RequestJson inputs(json, "inputs"), parameters(json, "parameters");
   const nlohmann::json& sentences = inputs.required("sentences");
   if (!sentences.is_array()) {
     throw ApiError(ApiProblem::kBadRequest, "must be a list of strings", "inputs.sentences");
   }
-  reader.add_texts(source, "inputs.source_sentence");
+  InputReader reader(model, context.options, inference_options(parameters, context, model.model()));
+  reader.add_texts(inputs.text("source_sentence"), "inputs.source_sentence");
   reader.add_texts(sentences, "inputs.sentences");
   const Pooling own = request_of(model.model(), std::nullopt, std::nullopt).pooling;
   return make_task(model, own, reader.take(),
                    [](const Job& job, const Inputs&) { return answer(job); });
+}
+
+Prepared similarity_route(const HttpRequest& request, const RouteContext& context) {
+  return similarity(RequestJson(request, values_limit(context)), context);
 }
 
 }  // namespace m2

@@ -11,70 +11,67 @@
 namespace m2 {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Writes the answer as it goes: a token takes many times its text's bytes, so no tree is made of
+// it.
+class TokenWriter {
+ public:
+  TokenWriter(const Tokenizer& tokenizer, const RouteContext& context)
+      : tokenizer_(tokenizer), context_(context) {}
 
-// Tokens with their characters in the text; special ones have none.
-Json tokens_of(const Tokenizer& tokenizer, const Encoding& encoding) {
-  Json tokens = Json::array();
-  for (size_t i = 0; i < encoding.ids.size(); ++i) {
-    const bool special = encoding.offsets[i] == Offsets{};
-    Json token = {{"id", encoding.ids[i]},
-                  {"text", tokenizer.token_text(encoding.ids[i])},
-                  {"special", special},
-                  {"start", nullptr},
-                  {"stop", nullptr}};
-    if (!special) {
-      token["start"] = encoding.offsets[i].begin;
-      token["stop"] = encoding.offsets[i].end;
+  void add(const Encoding& encoding) {
+    out_ += out_.empty() ? "[[" : ",[";
+    for (size_t i = 0; i < encoding.ids.size(); ++i) {
+      if (i > 0) out_ += ',';
+      add_token(encoding.ids[i], encoding.offsets[i]);
+      check_answer_bytes(out_.size(), context_);
     }
-    tokens.push_back(std::move(token));
+    out_ += ']';
   }
-  return tokens;
-}
 
-std::vector<std::string> texts_of(const nlohmann::json& inputs, size_t most) {
-  const auto check = [](const nlohmann::json& text, const std::string& param) {
-    if (!text.is_string()) {
-      throw ApiError(ApiProblem::kBadRequest, concat("must be a string, is ", text.type_name()),
-                     param);
-    }
-    return text.get<std::string>();
-  };
-  if (!inputs.is_array()) return {check(inputs, "inputs")};
-  if (inputs.empty()) throw ApiError(ApiProblem::kBadRequest, "the list is empty", "inputs");
-  if (inputs.size() > most) {
-    throw ApiError(
-        ApiProblem::kTooManyInputs,
-        concat("the request has ", inputs.size(), " inputs, this server takes ", most, " at once"),
-        "inputs")
-        .at_limit("inputs");
+  std::string take() { return std::move(out_) + "]"; }
+
+ private:
+  // Characters in the text; a special token has none.
+  void add_token(int32_t id, const Offsets& place) {
+    const bool special = place == Offsets{};
+    const std::string text = nlohmann::json(tokenizer_.token_text(id))
+                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out_ += concat("{\"id\":", id, ",\"text\":", text, ",\"special\":", special ? "true" : "false");
+    out_ += special ? std::string(R"(,"start":null,"stop":null})")
+                    : concat(",\"start\":", place.begin, ",\"stop\":", place.end, "}");
   }
-  std::vector<std::string> texts;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    texts.push_back(check(inputs[i], concat("inputs[", i, "]")));
-  }
-  return texts;
-}
+
+  const Tokenizer& tokenizer_;
+  const RouteContext& context_;
+  std::string out_;
+};
 
 }  // namespace
 
 Prepared tokenize_route(const HttpRequest& request, const RouteContext& context) {
   const RequestJson json(request, values_limit(context));
   const ServedModel& model = wanted_model(json, context);
+  const Tokenizer& tokenizer = model.tokenizer();
   const std::string prompt = wanted_prompt(json, model.model());
   EncodeOptions encode;
   encode.add_special_tokens = json.flag("add_special_tokens").value_or(true);
-  Json answer = Json::array();
-  for (const std::string& text : texts_of(json.required("inputs"), context.options.inputs)) {
+  TokenWriter writer(tokenizer, context);
+  const auto add = [&](const nlohmann::json& text, const std::string& param) {
     try {
-      answer.push_back(
-          tokens_of(model.tokenizer(), model.tokenizer().encode(prompt + text, encode)));
+      writer.add(tokenizer.encode(prompt + string_of(text, param), encode));
     } catch (const Error& error) {
-      throw ApiError(ApiProblem::kBadRequest, error.what(), "inputs");
+      throw ApiError(ApiProblem::kBadRequest, error.what(), param);
     }
+  };
+  const nlohmann::json& inputs = json.required("inputs");
+  if (inputs.is_array()) {
+    check_count(inputs.size(), context.options, "inputs");
+    for (size_t i = 0; i < inputs.size(); ++i) add(inputs[i], concat("inputs[", i, "]"));
+  } else {
+    add(inputs, "inputs");
   }
   HttpResponse response;
-  response.body = answer.dump(-1, ' ', false, Json::error_handler_t::replace);
+  response.body = writer.take();
   return response;
 }
 

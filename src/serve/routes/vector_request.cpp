@@ -19,16 +19,19 @@ size_t values_limit(const RouteContext& context) {
   return context.options.request_tokens + 2 * context.options.inputs + kOtherValues;
 }
 
-void check_response_size(const Inputs& inputs, const RouteContext& context, size_t width,
-                         bool every_token) {
-  const size_t rows = every_token ? static_cast<size_t>(inputs.tokens) : inputs.sequences.size();
-  const size_t bytes = rows * width * kNumberBytes;
+void check_answer_bytes(size_t bytes, const RouteContext& context) {
   if (bytes <= context.options.response_bytes) return;
   throw ApiError(
       ApiProblem::kTooManyInputs,
-      concat("the answer would be about ", bytes_text(bytes), ", this server sends ",
+      concat("the answer would be ", bytes_text(bytes), " or more, this server sends ",
              bytes_text(context.options.response_bytes), " at most; send fewer inputs at once"))
       .at_limit("response_bytes");
+}
+
+void check_response_size(const Inputs& inputs, const RouteContext& context, size_t width,
+                         bool every_token) {
+  const size_t rows = every_token ? static_cast<size_t>(inputs.tokens) : inputs.sequences.size();
+  check_answer_bytes(rows * width * kNumberBytes, context);
 }
 
 InputOptions truncation_options(const RequestJson& json, const RouteContext& context) {

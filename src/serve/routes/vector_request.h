@@ -11,8 +11,9 @@ namespace m2 {
 // Most JSON values that a body within the server's other limits can need.
 size_t values_limit(const RouteContext& context);
 
-// ApiError(kTooManyInputs) where an answer of `width` floats a sequence, or a token, would be
-// longer than the server sends.
+// ApiError(kTooManyInputs) for an answer longer than the server sends.
+void check_answer_bytes(size_t bytes, const RouteContext& context);
+// The same before there is one, of `width` floats a sequence or a token.
 void check_response_size(const Inputs& inputs, const RouteContext& context, size_t width,
                          bool every_token);
 
@@ -22,5 +23,8 @@ InputOptions truncation_options(const RequestJson& json, const RouteContext& con
 std::string wanted_prompt(const RequestJson& json, const Model& model);
 InputOptions inference_options(const RequestJson& json, const RouteContext& context,
                                const Model& model);
+
+// The work of similarity_route, for a body that was read.
+Prepared similarity(const RequestJson& json, const RouteContext& context);
 
 }  // namespace m2
