@@ -5,10 +5,11 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import bert_folder
 import numpy
 import pytest
 import torch
-from m2_program import INPUT, VOCABULARY, embed, refuse, relative_error, same_bits, succeed
+from m2_program import INPUT, embed, refuse, relative_error, same_bits, succeed
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 BOUND = 1e-5  # relative to the norm, for sums in fp32 in another order; found are 2e-7 to 8e-7
@@ -27,13 +28,7 @@ def make(folder, **sizes):
               "intermediate_size": 96, "max_position_embeddings": LONGEST, "initializer_range": 0.2}
     torch.manual_seed(2)
     model = BertModel(BertConfig(**(config | sizes))).eval()
-    with torch.no_grad():  # biases are 0 and norms 1 in a new model: their places would not show
-        for name, value in model.named_parameters():
-            if name.endswith("bias") or "LayerNorm" in name:
-                value += 0.3 * torch.randn_like(value)
-    model.save_pretrained(folder)
-    BertTokenizerFast(vocab=str(VOCABULARY)).save_pretrained(folder)
-    return model
+    return bert_folder.save(model, folder)
 
 
 @pytest.fixture(scope="module", params=SIZES.values(), ids=SIZES.keys())
