@@ -8,7 +8,7 @@ FUZZ_SECONDS = $(if $(filter command% override,$(origin SECONDS)),$(SECONDS),20)
 PREFIX ?= /usr/local
 PYTHON := .venv/bin/python
 PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cacheprovider \
-  -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run by make test-asan"
+  -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run by make test-asan"$$'\n'"tsan: also run by make test-tsan"
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: help build install demo test test-all test-asan test-tsan test-slow test-clients fuzz mutants check-bits lint format \
@@ -43,9 +43,10 @@ test-asan: test-packages venv  ## the tests under the address and undefined-beha
 test-clients: build clients-venv client-packages  ## m2 serve under the official clients, and schemathesis on its OpenAPI document
 	M2_BUILD_DIR=$(CURDIR)/build/release .venv-clients/bin/python -m pytest -q tests/clients -p no:cacheprovider
 
-test-tsan: test-packages  ## the tests under the thread sanitizer
+test-tsan: test-packages venv  ## the tests under the thread sanitizer
 	@M2_BUILD_TESTS=ON tools/build.sh tsan
 	$(CTEST) --test-dir build/tsan -LE slow
+	$(call PYTEST,build/tsan) -m "tsan and not slow"
 
 bench: build bench-venv  ## the program against its peers, on a model of random weights (an hour)
 	@test -e build/bench-model/config.json || build/release/m2 init --preset m2-bert-80M --length 8192 \

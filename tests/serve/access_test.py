@@ -8,7 +8,7 @@ import pytest
 from m2_program import USAGE, refuse
 from server_calls import Server
 
-pytestmark = pytest.mark.asan
+pytestmark = [pytest.mark.asan, pytest.mark.tsan]
 
 KEY = "a-key-that-nobody-guesses"
 BEARER = {"Authorization": f"Bearer {KEY}"}

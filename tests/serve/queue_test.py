@@ -11,7 +11,7 @@ from m2_program import embed, init, same_bits, vectors
 from safetensors.numpy import load_file, save_file
 from server_calls import Server, decode, wait_until
 
-pytestmark = pytest.mark.asan
+pytestmark = [pytest.mark.asan, pytest.mark.tsan]
 
 LONG = 4000  # tokens: takes tenths of a second
 
