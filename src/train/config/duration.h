@@ -1,0 +1,43 @@
+// Lengths of training as configurations state them: samples, batches, tokens, epochs, a share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace m2 {
+
+enum class TimeUnit : uint8_t {
+  kSamples,  // "286720000sp"
+  kBatches,  // "2000ba": optimiser steps
+  kTokens,   // "12000000tok"
+  kEpochs,   // "3ep"
+  kShare     // "0.06dur": of the whole training
+};
+
+struct Duration {
+  TimeUnit unit = TimeUnit::kBatches;
+  int64_t count = 0;  // of samples, batches, tokens, epochs
+  double share = 0;   // kShare alone, 0 to 1
+
+  bool operator==(const Duration&) const = default;
+};
+
+// What a duration is measured with.
+struct RunSize {
+  int64_t batch_samples = 0;  // samples an optimiser step
+  double batch_tokens = 0;    // tokens an optimiser step, pads included; a mean where it varies
+  int64_t epoch_batches = 0;  // steps that go once through the data
+  int64_t total_batches = 0;  // of the training, for kShare; 0 while that is not known yet
+};
+
+// `text` as a duration; `what` begins the line of Error(kInput): "FILE: max_duration".
+Duration parse_duration(const std::string& text, const std::string& what);
+
+// The spelling that parse_duration reads back: "2000ba", "0.06dur".
+std::string duration_spelling(const Duration& duration);
+
+// The optimiser steps it takes, rounded up: 286,720,000 samples in batches of 4,096 are 70,000.
+// Throws Error(kInput) where that is beyond 2^53.
+int64_t duration_batches(const Duration& duration, const RunSize& size);
+
+}  // namespace m2
