@@ -8,9 +8,10 @@
 
 namespace m2::torch_ops {
 
-// x·mask/(1 − probability). Element i of row r (x is (rows, width) after flattening all but the last
-// axis) is kept if a hash of (key, first_row + r, i) says so. `key` names the step, the layer and the
-// place; first_row is the row's number within the whole batch. Probability 0 returns x itself.
+// x·mask/(1 − probability). Element i of row r (x is (rows, width) after flattening all but the
+// last axis) is kept if a hash of (key, first_row + r, i) says so. `key` names the step, the layer
+// and the place; first_row is the row's number within the whole batch. Probability 0 returns x
+// itself.
 at::Tensor counter_dropout(const at::Tensor& x, double probability, int64_t key, int64_t first_row);
 
 }  // namespace m2::torch_ops

@@ -1,6 +1,6 @@
-// torch_ops: the project's kernels as libtorch operators with autograd, m2::… in PyTorch's registry.
-// Uses the common ground. On a CPU in fp32 an operator runs on the project's kernels; elsewhere, in
-// other number types too, on libtorch's own FFT and GEMMs.
+// torch_ops: the project's kernels as libtorch operators with autograd, m2::… in PyTorch's
+// registry. Uses the common ground. On a CPU in fp32 an operator runs on the project's kernels;
+// elsewhere, in other number types too, on libtorch's own FFT and GEMMs.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -19,7 +19,7 @@ constexpr size_t kPairPoint = 4 * kChannelBlock;
 
 class FloatSpectrum {
  public:
-  explicit FloatSpectrum(const LongConvBlock& block) : values_(block.spectrum) {}
+  explicit FloatSpectrum(const float* values) : values_(values) {}
 
   HWY_INLINE ComplexVec Filter(size_t filter, size_t point, size_t lane) const {
     return LoadPoint<Direction::kForward>(values_ + point * kPairPoint + filter * kPoint + lane);

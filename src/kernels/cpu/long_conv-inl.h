@@ -87,14 +87,15 @@ HWY_INLINE void GatherColumns(const FftPlan& plan, size_t column, size_t first, 
   }
 }
 
-// FillColumns' mirror image: store.DrainRow takes the lower half of the rows.
-template <size_t kRadix, class Store>
+// FillColumns' mirror image: store.DrainRow takes the rows, with Half::kLower the lower half.
+template <size_t kRadix, Half kHalf, class Store>
 HWY_INLINE void DrainColumns(const FftPlan& plan, size_t column, const Store& store, float* local) {
   const FftAxis::Stage& stage = plan.columns.stages.front();
   const size_t group = plan.column_group;
+  constexpr size_t kLive = kHalf == Half::kLower ? kRadix / 2 : kRadix;
   for (size_t j = 0; j < stage.stride; ++j) {
-    StageColumns<kRadix, Direction::kInverse, Half::kLower>(stage, j, group, local);
-    for (size_t q = 0; q < kRadix / 2; ++q) {
+    StageColumns<kRadix, Direction::kInverse, kHalf>(stage, j, group, local);
+    for (size_t q = 0; q < kLive; ++q) {
       const size_t row = j + q * stage.stride;
       store.DrainRow(row * plan.rows.points + column, group, local + row * group * kPoint);
     }
@@ -126,7 +127,7 @@ HWY_INLINE void ForwardColumns(const FftPlan& plan, float* work, const Load& loa
 }
 
 // Column pass back, from the work area to store.DrainRow.
-template <class Store>
+template <Half kHalf, class Store>
 HWY_INLINE void InverseColumns(const FftPlan& plan, float* work, const Store& store) {
   const FftAxis& axis = plan.columns;
   const size_t pieces = static_cast<size_t>(axis.stages.front().radix);
@@ -142,9 +143,9 @@ HWY_INLINE void InverseColumns(const FftPlan& plan, float* work, const Store& st
       InverseMiddle(axis, piece, plan.column_group, local);
     }
     if (pieces == 4) {
-      DrainColumns<4>(plan, column, store, local);
+      DrainColumns<4, kHalf>(plan, column, store, local);
     } else {
-      DrainColumns<2>(plan, column, store, local);
+      DrainColumns<2, kHalf>(plan, column, store, local);
     }
   }
 }
@@ -395,11 +396,11 @@ void LongConv(const LongConvBlock& block) {
   const FftPlan& plan = *block.plan;
   ForwardColumns<Half::kLower>(plan, block.work, GatedInput(block));
   if (block.spectrum != nullptr) {
-    FilterRows(plan, FloatSpectrum(block), block.work);
+    FilterRows(plan, FloatSpectrum(block.spectrum), block.work);
   } else {
     FilterRows(plan, HalfSpectrum(block), block.work);
   }
-  InverseColumns(plan, block.work, GatedOutput(block));
+  InverseColumns<Half::kLower>(plan, block.work, GatedOutput(block));
 }
 
 void LongConvSpectra(const LongConvSpectrum& request) {

@@ -1,0 +1,16 @@
+# libtorch, out of the torch wheel of a Python environment. Its own package file stops at CUDA wheels
+# on machines without CUDA, so the targets are made here: m2_torch is what the training rungs link.
+set(M2_TORCH_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH "Python that has torch")
+execute_process(
+  COMMAND ${M2_TORCH_PYTHON} -c "import os, importlib.util as u; print(os.path.dirname(u.find_spec('torch').origin))"
+  OUTPUT_VARIABLE M2_TORCH_FOLDER OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
+  RESULT_VARIABLE torch_missing)
+if(torch_missing)
+  message(FATAL_ERROR "${M2_TORCH_PYTHON} has no torch: run make train, or set M2_TORCH_PYTHON")
+endif()
+
+add_library(m2_torch INTERFACE)
+target_include_directories(m2_torch SYSTEM INTERFACE
+  ${M2_TORCH_FOLDER}/include ${M2_TORCH_FOLDER}/include/torch/csrc/api/include)
+target_link_directories(m2_torch INTERFACE ${M2_TORCH_FOLDER}/lib)
+target_link_libraries(m2_torch INTERFACE torch torch_cpu c10)

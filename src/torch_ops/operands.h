@@ -1,0 +1,36 @@
+// What every operator asks of its inputs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include <initializer_list>
+
+namespace m2::torch_ops {
+
+// Whether the project's kernels take them: fp32 on a CPU, all that are defined.
+inline bool kernels_take(std::initializer_list<at::Tensor> tensors) {
+  for (const at::Tensor& tensor : tensors) {
+    if (!tensor.defined()) continue;
+    if (!tensor.is_cpu() || tensor.scalar_type() != at::kFloat) return false;
+  }
+  return true;
+}
+
+// A tensor as the operators that stay in fp32 under autocast take it; float64 stays.
+inline at::Tensor at_least_fp32(const at::Tensor& tensor) {
+  if (!tensor.defined()) return tensor;
+  const at::ScalarType type = tensor.scalar_type();
+  return type == at::kBFloat16 || type == at::kHalf ? tensor.to(at::kFloat) : tensor;
+}
+
+// Switches autocast off for an operator's own expressions.
+class WithoutAutocast {
+ public:
+  WithoutAutocast() : guard_(c10::autocast_dispatch_keyset) {}
+
+ private:
+  c10::impl::ExcludeDispatchKeyGuard guard_;
+};
+
+}  // namespace m2::torch_ops
