@@ -17,9 +17,9 @@ struct DataStream {
   std::string name;   // the key under `streams`; empty for the loader's only source
   std::string local;  // folder
   std::string split;  // folder in it; empty: `local` itself
-  // How much of the stream one epoch takes; at most one is set, all streams set the same one or
-  // none. None: every sample once.
-  std::optional<double> proportion;  // of the epoch's samples; shares are scaled to sum to 1
+  // How much of the stream an epoch takes; at most one is set, none: every sample once. Where one
+  // stream has a proportion all have.
+  std::optional<double> proportion;  // share of the epoch, relative to the other streams'
   std::optional<double> repeat;      // times the stream's own samples
   std::optional<int64_t> samples;
 
@@ -28,6 +28,7 @@ struct DataStream {
 
 struct LoaderConfig {
   std::vector<DataStream> streams;  // at least one
+  int64_t samples_per_epoch = 0;    // with proportions; 0: as many as the streams have in all
   bool shuffle = false;
   // What an epoch's order depends on, beside the data; not stated: TrainConfig::seed.
   std::optional<uint64_t> shuffle_seed;
