@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/flops.h"
 #include "config/parameters.h"
 #include "kernels/fft_plan.h"
 #include "kernels/layout.h"
@@ -12,19 +13,6 @@ namespace m2 {
 namespace {
 
 constexpr double kShareKept = 0.7, kShareMade = 0.57;
-
-size_t mlp_weights(const ModelConfig& config) {
-  const size_t hidden = static_cast<size_t>(config.hidden_size);
-  const size_t width = static_cast<size_t>(config.intermediate_size);
-  const size_t blocks =
-      config.use_monarch_mlp ? static_cast<size_t>(config.monarch_mlp_nblocks) : 1;
-  return hidden * width * (config.use_glu_mlp ? 3 : 2) / blocks;
-}
-
-size_t layer_weights(const ModelConfig& config) {
-  const size_t hidden = static_cast<size_t>(config.hidden_size);
-  return 4 * hidden * hidden + mlp_weights(config);
-}
 
 size_t layer_spectrum_bytes(const ModelConfig& config, int64_t length) {
   const auto plan = fft_plan(transform_size(2 * static_cast<size_t>(length)));
@@ -38,17 +26,6 @@ size_t kept_layers(const ModelConfig& config, int64_t length, size_t budget) {
 }
 
 }  // namespace
-
-double dense_flops_per_token(const ModelConfig& config) {
-  return 2.0 * static_cast<double>(layer_weights(config)) *
-         static_cast<double>(config.num_hidden_layers);
-}
-
-double attention_flops_per_token(const ModelConfig& config, int64_t length) {
-  if (config.family == Family::kM2Bert) return 0;
-  return 4.0 * static_cast<double>(config.hidden_size * config.num_hidden_layers) *
-         static_cast<double>(length);
-}
 
 size_t product_weight_bytes(const ModelConfig& config, DType products) {
   size_t bytes = 0;

@@ -9,14 +9,6 @@
 
 namespace m2 {
 
-// Dense work a token in floating-point operations: in_linear, out_linear and the MLP of every
-// layer.
-double dense_flops_per_token(const ModelConfig& config);
-
-// Attention's work for a token among `length`: the products of scores and of weighted values, two
-// of a token with every token. 0 for M2-BERT.
-double attention_flops_per_token(const ModelConfig& config, int64_t length);
-
 // Bytes of the encoder's large products' weights as they lie in memory where the products are
 // computed in `products`: those of a number type that this machine does not multiply are widened to
 // fp32 (ops/operand.h).

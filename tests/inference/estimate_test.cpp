@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/flops.h"
 #include "config/presets.h"
 #include "ops/gemm/matmul.h"
 #include "ops/operand.h"
@@ -18,10 +19,6 @@ class Estimate : public testing::Test {
   ~Estimate() override { emulate_products_for_test(false); }
   const ModelConfig config_ = preset("m2-bert-80M", 2048);
 };
-
-TEST_F(Estimate, CountsTheDenseWorkOfAToken) {
-  EXPECT_EQ(dense_flops_per_token(config_), 2.0 * (kLarge + kSensitive));
-}
 
 TEST_F(Estimate, WeightsTakeTheBytesOfWhatIsMultiplied) {
   emulate_products_for_test(true);

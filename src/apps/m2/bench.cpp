@@ -7,6 +7,7 @@
 #include "apps/m2/bench_run.h"
 #include "apps/m2/command.h"
 #include "cli/output_file.h"
+#include "config/flops.h"
 #include "core/dtype.h"
 #include "core/error.h"
 #include "core/text.h"

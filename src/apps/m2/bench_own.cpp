@@ -8,6 +8,7 @@
 #include "apps/m2/text_source.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "config/flops.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "core/text.h"
