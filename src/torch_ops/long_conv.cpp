@@ -1,8 +1,9 @@
 #include "torch_ops/long_conv.h"
 
-#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "torch_ops/long_conv_kernels.h"
 #include "torch_ops/operands.h"
 #include "torch_ops/plain.h"
 
@@ -34,13 +35,100 @@ void check(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& v, cons
               "long_conv: lengths is int64 (B)");
 }
 
-LongFilter at_least_fp32(const LongFilter& filter) {
-  return {torch_ops::at_least_fp32(filter.taps), torch_ops::at_least_fp32(filter.reverse_taps),
-          torch_ops::at_least_fp32(filter.bias)};
+// The kernels read whole rows of channels.
+at::Tensor with_contiguous_channels(const at::Tensor& tensor) {
+  return !tensor.defined() || tensor.stride(-1) == 1 ? tensor : tensor.contiguous();
+}
+
+LongFilter wide_filter(const LongFilter& filter) {
+  const auto wide = [](const at::Tensor& tensor) {
+    return with_contiguous_channels(torch_ops::at_least_fp32(tensor));
+  };
+  return {wide(filter.taps), wide(filter.reverse_taps), wide(filter.bias)};
 }
 
 at::Tensor or_undefined(const std::optional<at::Tensor>& tensor) {
   return tensor.value_or(at::Tensor());
+}
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// The inputs in one list, in the order of LongConvFunction::forward's arguments.
+variable_list listed(const LongConvInputs& in) {
+  return {in.x1,
+          in.x2,
+          in.v,
+          in.u,
+          in.gated.taps,
+          in.gated.reverse_taps,
+          in.gated.bias,
+          in.residual_filter.taps,
+          in.residual_filter.reverse_taps,
+          in.residual_filter.bias,
+          in.lengths};
+}
+LongConvInputs unlisted(const variable_list& list) {
+  return {
+      list[0], list[1], list[2], list[3], {list[4], list[5], list[6]}, {list[7], list[8], list[9]},
+      list[10]};
+}
+constexpr size_t kListed = 11;
+
+class LongConvFunction : public torch::autograd::Function<LongConvFunction> {
+ public:
+  using Optional = std::optional<Variable>;  // how apply() takes what may be undefined
+
+  static Variable forward(AutogradContext* context, const Variable& x1, const Variable& x2,
+                          const Variable& v, const Optional& u, const Variable& taps,
+                          const Optional& reverse_taps, const Variable& bias,
+                          const Optional& residual_taps, const Optional& residual_reverse_taps,
+                          const Optional& residual_bias, const Optional& lengths) {
+    const LongConvInputs inputs = {
+        x1,
+        x2,
+        v,
+        or_undefined(u),
+        {taps, or_undefined(reverse_taps), bias},
+        {or_undefined(residual_taps), or_undefined(residual_reverse_taps),
+         or_undefined(residual_bias)},
+        or_undefined(lengths)};
+    LongConvKept kept;
+    Variable y = long_conv_forward(inputs, &kept);
+    variable_list saved = listed(inputs);
+    saved.push_back(kept.gated);
+    saved.push_back(kept.spectrum);
+    context->save_for_backward(saved);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    const variable_list saved = context->get_saved_variables();
+    const LongConvGradients gradients = long_conv_backward(
+        unlisted(saved), {saved[kListed], saved[kListed + 1]}, with_contiguous_channels(dy[0]));
+    return listed({gradients.x1,
+                   gradients.x2,
+                   gradients.v,
+                   gradients.u,
+                   gradients.gated,
+                   gradients.residual_filter,
+                   {}});
+  }
+};
+
+at::Tensor on_kernels(const LongConvInputs& inputs) {
+  const variable_list list = listed(inputs);
+  const bool wanted = at::GradMode::is_enabled() &&
+                      std::any_of(list.begin(), list.end(), [](const Variable& tensor) {
+                        return tensor.defined() && tensor.requires_grad();
+                      });
+  if (!wanted) return long_conv_forward(inputs, nullptr);
+  const auto optional = [&](size_t i) {
+    return list[i].defined() ? std::optional(list[i]) : std::nullopt;
+  };
+  return LongConvFunction::apply(list[0], list[1], list[2], optional(3), list[4], optional(5),
+                                 list[6], optional(7), optional(8), optional(9), optional(10));
 }
 
 // The operator as PyTorch's registry knows it, without structs.
@@ -64,11 +152,22 @@ at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tenso
                      const LongFilter& residual_filter, const std::optional<at::Tensor>& lengths) {
   check(x1, x2, v, gated, u, residual_filter, lengths);
   const WithoutAutocast guard;
-  const std::optional<at::Tensor> wide_u =
-      u.has_value() ? std::optional(torch_ops::at_least_fp32(*u)) : std::nullopt;
-  return plain::long_conv(torch_ops::at_least_fp32(x1), torch_ops::at_least_fp32(x2),
-                          torch_ops::at_least_fp32(v), at_least_fp32(gated), wide_u,
-                          at_least_fp32(residual_filter), lengths);
+  const auto wide = [](const at::Tensor& tensor) {
+    return with_contiguous_channels(torch_ops::at_least_fp32(tensor));
+  };
+  const LongConvInputs in = {wide(x1),
+                             wide(x2),
+                             wide(v),
+                             wide(or_undefined(u)),
+                             wide_filter(gated),
+                             u.has_value() ? wide_filter(residual_filter) : LongFilter(),
+                             or_undefined(lengths)};
+  variable_list numbers = listed(in);
+  numbers.pop_back();
+  if (kernels_take(numbers)) return on_kernels(in);
+  return plain::long_conv(in.x1, in.x2, in.v, in.gated,
+                          u.has_value() ? std::optional(in.u) : std::nullopt, in.residual_filter,
+                          lengths);
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {

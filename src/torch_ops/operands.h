@@ -4,12 +4,10 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
-#include <initializer_list>
-
 namespace m2::torch_ops {
 
 // Whether the project's kernels take them: fp32 on a CPU, all that are defined.
-inline bool kernels_take(std::initializer_list<at::Tensor> tensors) {
+inline bool kernels_take(at::ArrayRef<at::Tensor> tensors) {
   for (const at::Tensor& tensor : tensors) {
     if (!tensor.defined()) continue;
     if (!tensor.is_cpu() || tensor.scalar_type() != at::kFloat) return false;

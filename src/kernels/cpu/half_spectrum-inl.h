@@ -7,27 +7,12 @@
 #define M2_KERNELS_CPU_HALF_SPECTRUM_INL_H
 #endif
 
-#include "kernels/cpu/fft-inl.h"
+#include "kernels/cpu/four_step-inl.h"
 #include "kernels/long_conv.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace m2 {
 namespace HWY_NAMESPACE {
-
-// A point of a pair of spectra: [re 1, im 1, re 2, im 2][16].
-constexpr size_t kPairPoint = 4 * kChannelBlock;
-
-class FloatSpectrum {
- public:
-  explicit FloatSpectrum(const float* values) : values_(values) {}
-
-  HWY_INLINE ComplexVec Filter(size_t filter, size_t point, size_t lane) const {
-    return LoadPoint<Direction::kForward>(values_ + point * kPairPoint + filter * kPoint + lane);
-  }
-
- private:
-  const float* values_;
-};
 
 using HalfTag = hn::Rebind<hwy::float16_t, ChannelTag>;
 

@@ -1,4 +1,4 @@
-// The transforms of long_conv_pair.h: the passes of long_conv-inl.h around other loads, products
+// The transforms of long_conv_pair.h: the passes of four_step-inl.h around other loads, products
 // and stores. Included once for each target.
 #if defined(M2_KERNELS_CPU_LONG_CONV_PAIR_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef M2_KERNELS_CPU_LONG_CONV_PAIR_INL_H
@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/long_conv-inl.h"
+#include "kernels/cpu/four_step-inl.h"
 #include "kernels/long_conv_pair.h"
 
 HWY_BEFORE_NAMESPACE();
