@@ -7,22 +7,13 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "tokenizer/tokenizer_parts.h"
-#include "tokenizer/unicode.h"
+#include "tokenizer/word_splitter.h"
 
 namespace m2 {
 namespace {
 
 // Origins are 32-bit.
 constexpr size_t kMaxTextBytes = std::numeric_limits<int32_t>::max();
-
-enum class CharacterKind : uint8_t { kWord, kBlank, kPunctuation };
-
-CharacterKind kind_of(char32_t code_point) {
-  const uint16_t properties = unicode::properties(code_point);
-  if ((properties & unicode::kWhitespace) != 0) return CharacterKind::kBlank;
-  if ((properties & unicode::kPunctuation) != 0) return CharacterKind::kPunctuation;
-  return CharacterKind::kWord;
-}
 
 struct TokenList {
   std::vector<int32_t> ids;
@@ -90,6 +81,7 @@ struct Tokenizer::State {
                     const EncodeOptions& options) const;
 
   Normalizer normalizer;
+  WordSplitter splitter;
   WordPiece word_piece;
   PostProcessor post_processor;
   AddedTokenMatcher raw_tokens;         // looked for in the text as given
@@ -97,7 +89,6 @@ struct Tokenizer::State {
   ByteTrie added_ids;                   // all added tokens
   std::vector<std::string> beyond;      // those whose ids follow the vocabulary's
   SpecialTokenIds special;
-  std::array<CharacterKind, 128> ascii_kinds{};
 
  private:
   // Buffers of one call.
@@ -119,7 +110,6 @@ Tokenizer::State::State(TokenizerParts parts)
     : normalizer(parts.normalizer),
       word_piece(std::move(parts.model)),
       post_processor(std::move(parts.post_processor)) {
-  for (char32_t c = 0; c < ascii_kinds.size(); ++c) ascii_kinds[c] = kind_of(c);
   for (const AddedToken& token : parts.added_tokens) add_token(token);
   special = {word_piece.unk_id(), id_of(parts.cls_token), id_of(parts.sep_token),
              id_of(parts.pad_token), id_of(parts.mask_token)};
@@ -196,39 +186,16 @@ void Tokenizer::State::tokenize_piece(std::string_view piece, uint32_t first_cha
   }
 }
 
-// Splits bytes begin … end of the normal text at blanks and around punctuation.
+// Tokens of the bytes begin … end of the normal text.
 void Tokenizer::State::tokenize_normalized(size_t begin, size_t end, Scratch& scratch,
                                            TokenList& out) const {
-  const std::string_view text = scratch.text.bytes;
-  size_t word = begin;
-  int64_t characters = 0;
-  for (size_t at = begin; at < end;) {
-    const unsigned char byte = static_cast<unsigned char>(text[at]);
-    size_t length = 1;
-    CharacterKind kind{};
-    if (byte < ascii_kinds.size()) {
-      kind = ascii_kinds[byte];
-    } else {
-      char32_t code_point = 0;
-      length = static_cast<size_t>(decode_utf8(text.substr(at), code_point));
-      kind = kind_of(code_point);
-    }
-    if (kind == CharacterKind::kWord) {
-      ++characters;
-    } else {
-      tokenize_word(word, at, characters, scratch, out);
-      if (kind == CharacterKind::kPunctuation) tokenize_word(at, at + length, 1, scratch, out);
-      word = at + length;
-      characters = 0;
-    }
-    at += length;
-  }
-  tokenize_word(word, end, characters, scratch, out);
+  splitter.split(scratch.text.bytes, begin, end, [&](size_t from, size_t to, int64_t characters) {
+    tokenize_word(from, to, characters, scratch, out);
+  });
 }
 
 void Tokenizer::State::tokenize_word(size_t begin, size_t end, int64_t characters, Scratch& scratch,
                                      TokenList& out) const {
-  if (begin == end) return;
   scratch.pieces.clear();
   word_piece.split(std::string_view(scratch.text.bytes).substr(begin, end - begin), characters,
                    scratch.pieces);

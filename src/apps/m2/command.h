@@ -18,6 +18,7 @@ inline constexpr char kProgram[] = "m2";
 // What each sub-command adds to the program; its callback does the work.
 void add_embed(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_tokenizer(CLI::App& app);
 void add_info(CLI::App& app);
 void add_init(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   m2::add_embed(app);
   m2::add_tokenize(app);
+  m2::add_tokenizer(app);
   m2::add_info(app);
   m2::add_init(app);
   m2::add_bench(app);

@@ -43,13 +43,19 @@ void add_tokenize(CLI::App& app) {
   const auto flags = std::make_shared<ModelFlags>();
   flags->add_model(*command);
   flags->add_tokenizer(*command);
+  command->get_option("--model-id")->required(false);  // a vocabulary alone does
   command->footer(
       "Reads lines from standard input and writes a JSON line for each: ids and tokens with the\n"
       "special ones, offsets [start, end) in characters ([0, 0] for a special token set "
       "around).\n\n"
-      "Example:\n"
-      "  echo \"Hello world\" | m2 tokenize --model-id my-model");
+      "Examples:\n"
+      "  echo \"Hello world\" | m2 tokenize --model-id my-model\n"
+      "  echo \"Hello world\" | m2 tokenize --tokenizer my-tokenizer");
   command->callback([flags] {
+    if (flags->model_id.empty() && flags->tokenizer.empty()) {
+      throw CLI::RequiredError("--model-id or --tokenizer");
+    }
+    if (flags->model_id.empty()) return tokenize_lines(Tokenizer::load(flags->tokenizer));
     const ModelDescription model = describe_model(flags->files());
     tokenize_lines(load_tokenizer(flags->tokenizer, model));
   });
