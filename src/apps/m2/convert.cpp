@@ -12,6 +12,7 @@
 #include "checkpoint/safetensors.h"
 #include "cli/interrupt.h"
 #include "config/json_reader.h"
+#include "config/lengthen.h"
 #include "config/name_matching.h"
 #include "config/written_names.h"
 #include "core/error.h"
@@ -34,6 +35,8 @@ constexpr char kModules[] = "modules.json";
 struct ConvertFlags {
   ModelFlags model;
   std::string dtype, names = "m2", out_dir;
+  int64_t extend_length = 0;  // 0: the model's own
+  bool rescale_time = false;
 };
 
 // One tensor of the new file.
@@ -43,14 +46,19 @@ struct Entry {
   const TensorView* source = nullptr;
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
-  bool scales = false;  // of the parameter's int8, not its values
+  bool scales = false;                // of the parameter's int8, not its values
+  const Parameter* longer = nullptr;  // what the parameter becomes in a longer model
 };
 
 // The new file's tensors, made one at a time.
 class Conversion {
  public:
-  Conversion(const ModelDescription& model, const ConvertFlags& flags)
+  // `config` has the new model's lengths; all else of it is the model's own.
+  Conversion(const ModelDescription& model, const ModelConfig& config, const ConvertFlags& flags)
       : model_(model),
+        positions_count_(config.max_position_embeddings),
+        new_parameters_(parameters(config, {true, true, true})),
+        time_(flags.rescale_time ? FilterTime::kRescaled : FilterTime::kContinued),
         weights_(model.config, model.tensors),
         style_(flags.names == "upstream" ? NameStyle::kUpstream : NameStyle::kM2) {
     for (const DType dtype : kDTypes) {
@@ -92,6 +100,10 @@ class Conversion {
       const TensorView* source = weights_.view(parameter.name);
       const DType dtype = new_dtype(source->dtype, parameter.product);
       entries_.push_back({written.name, parameter.name, source, dtype, source->shape});
+      if (const Parameter* longer = longer_form(parameter)) {
+        entries_.back().longer = longer;
+        entries_.back().shape = longer->shape;
+      }
       if (dtype != DType::kI8) continue;
       if (style_ == NameStyle::kUpstream) {
         throw usage_error(
@@ -105,6 +117,15 @@ class Conversion {
                           {parameter.outputs()},
                           true});
     }
+  }
+
+  // What the parameter is in the new model where that is longer, or nullptr.
+  const Parameter* longer_form(const Parameter& parameter) const {
+    if (parameter.length_axis < 0) return nullptr;
+    const auto found =
+        std::find_if(new_parameters_.begin(), new_parameters_.end(),
+                     [&](const Parameter& candidate) { return candidate.name == parameter.name; });
+    return found->shape == parameter.shape ? nullptr : &*found;
   }
 
   // Of two copies that the model takes for one weight only one is written.
@@ -141,10 +162,9 @@ class Conversion {
   void add_position_ids() {
     const auto name = position_ids_name(model_.config, style_);
     if (!name) return;
-    const int64_t count = model_.config.max_position_embeddings;
-    positions_.resize(static_cast<size_t>(count));
+    positions_.resize(static_cast<size_t>(positions_count_));
     std::iota(positions_.begin(), positions_.end(), int64_t{0});
-    positions_view_ = {DType::kI64, {1, count}, positions_.data()};
+    positions_view_ = {DType::kI64, {1, positions_count_}, positions_.data()};
     entries_.push_back({*name, "", &positions_view_, DType::kI64, positions_view_.shape});
   }
 
@@ -160,15 +180,23 @@ class Conversion {
       const TensorView& scales = *weights_.scales(entry.parameter);
       return {static_cast<const std::byte*>(scales.data), scales.bytes()};
     }
+    if (entry.longer != nullptr) return narrowed(entry, longer_values(entry, values.values()));
     if (entry.dtype == source.dtype && !entry.scales) return stored;
     if (entry.scales || entry.dtype == DType::kI8) return quantised(entry, values.values());
-    return narrowed(entry, values);
+    return narrowed(entry, values.values());
   }
 
-  std::span<const std::byte> narrowed(const Entry& entry, const FloatTensor& values) {
+  std::span<const float> longer_values(const Entry& entry, std::span<const float> stored) {
+    const size_t axis = static_cast<size_t>(entry.longer->length_axis);
+    longer_.resize(static_cast<size_t>(entry.longer->elements()));
+    lengthen(*entry.longer, entry.source->shape[axis], stored, time_,
+             {longer_.data(), longer_.size()});
+    return {longer_.data(), longer_.size()};
+  }
+
+  std::span<const std::byte> narrowed(const Entry& entry, std::span<const float> numbers) {
     const TensorView& source = *entry.source;
     AlignedBuffer<float> wide;
-    std::span<const float> numbers = values.values();
     if (entry.parameter.empty()) {
       wide.resize(static_cast<size_t>(source.elements()));
       widen_to_float(source.dtype, source.data, {wide.data(), wide.size()});
@@ -203,22 +231,40 @@ class Conversion {
   }
 
   const ModelDescription& model_;
+  int64_t positions_count_;
+  std::vector<Parameter> new_parameters_;
+  FilterTime time_;
   Weights weights_;
   NameStyle style_;
   std::optional<DType> dtype_;  // none: each weight's own
   std::vector<Entry> entries_;
   std::vector<int64_t> positions_;
   TensorView positions_view_;
+  AlignedBuffer<float> longer_;
   AlignedBuffer<std::byte> narrowed_;
   std::vector<int8_t> integers_;
   std::vector<float> scales_;
   std::span<const std::byte> last_;
 };
 
+// The model's configuration, for longer texts where that is asked for.
+ModelConfig with_new_length(const ModelDescription& model, const ConvertFlags& flags) {
+  if (flags.rescale_time && model.config.family != Family::kM2Bert) {
+    throw usage_error("--rescale-t is about the filters of Monarch Mixer models; this one is " +
+                      std::string(family_name(model.config.family)));
+  }
+  if (flags.extend_length == 0) return model.config;
+  const int64_t limit = model.layout.max_seq_length;
+  if (limit > 0 && limit < flags.extend_length) {
+    log_warning(concat("the sentence-transformers files beside the weights still limit texts to ",
+                       limit, " tokens (max_seq_length)"));
+  }
+  return lengthened(model.config, flags.extend_length);
+}
+
 // What the new config.json states beside the old.
-ModelConfig new_config(const ModelDescription& model, const ConvertFlags& flags,
+ModelConfig new_config(const ModelDescription& model, ModelConfig config, const ConvertFlags& flags,
                        const std::vector<Parameter>& held) {
-  ModelConfig config = model.config;
   const auto padding = parse_padding(flags.model.padding);
   if (padding && *padding != config.padding) {
     log_warning(concat("the model's padding contract is ", padding_name(config.padding),
@@ -279,8 +325,9 @@ void convert(const ConvertFlags& flags) {
   files.padding.reset();  // what the new config states; the weights are the same
   const ModelDescription model = describe_model(files);
   if (!flags.model.tokenizer.empty()) Tokenizer::load(flags.model.tokenizer);
-  Conversion conversion(model, flags);
-  const ModelConfig config = new_config(model, flags, conversion.held());
+  const ModelConfig longer = with_new_length(model, flags);
+  Conversion conversion(model, longer, flags);
+  const ModelConfig config = new_config(model, longer, flags, conversion.held());
 
   NewFolder out(flags.out_dir);
   const fs::path within = model.layout.transformer_folder;
@@ -293,7 +340,21 @@ void convert(const ConvertFlags& flags) {
   out.write(within / "config.json", to_json(config, conversion.held(), conversion.style()));
   out.commit();
   log_info(concat(flags.out_dir, ": ", family_name(config.family), ", padding ",
-                  padding_name(config.padding)));
+                  padding_name(config.padding), ", for texts of up to ", config.max_length(),
+                  " tokens"));
+}
+
+void add_length(CLI::App& command, ConvertFlags& flags) {
+  CLI::Option* length = command.add_option(
+      "--extend-length", flags.extend_length,
+      "Make a model for longer texts, of up to so many tokens: positions and the filters' z "
+      "repeat, their t goes on with its step, so that the filters' first taps stay as they are");
+  length->check(CLI::PositiveNumber);
+  command
+      .add_flag("--rescale-t", flags.rescale_time,
+                "With it: t is 0 … 1 over the new length, as the published models were lengthened; "
+                "every tap changes")
+      ->needs(length);
 }
 
 }  // namespace
@@ -329,14 +390,16 @@ void add_convert(CLI::App& app) {
                    "m2, or upstream: what the research code (for plain BERT, transformers) loads")
       ->check(CLI::IsMember({"m2", "upstream"}))
       ->capture_default_str();
+  add_length(*command, *flags);
   command->add_option("OUT_DIR", flags->out_dir, "Folder to make")->required();
   command->footer(
       "The new config.json states the padding contract, and the masked mean where the file has no\n"
       "pooler. Heads are kept; vocabulary and sentence-transformers files are copied as they "
       "are.\n\n"
-      "Example:\n"
+      "Examples:\n"
       "  m2 convert ep1-ba500.pt my-model --config pretrain.yaml --tokenizer vocab.txt --dtype "
-      "bf16");
+      "bf16\n"
+      "  m2 convert my-model my-longer-model --extend-length 8192");
   command->callback([flags] { convert(*flags); });
 }
 
