@@ -282,6 +282,7 @@ void add_bench(CLI::App& app) {
   add_peers(*command, *flags);
   add_bench_monarch(*command);
   add_bench_serve(*command);
+  add_bench_train(*command);
   command->footer(
       "roofline is the model's dense work divided by the time and by oneDNN's best rate on a\n"
       "2048x2304x768 product (GFLOP/s), measured between the timings; first is the first run,\n"

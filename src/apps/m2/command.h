@@ -24,9 +24,11 @@ void add_init(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_bench_monarch(CLI::App& bench);  // below bench
 void add_bench_serve(CLI::App& bench);    // likewise
+void add_bench_train(CLI::App& bench);    // likewise
 void add_convert(CLI::App& app);
 void add_fill_mask(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_train(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its
