@@ -98,7 +98,7 @@ class LongConvFunction : public torch::autograd::Function<LongConvFunction> {
     Variable y = long_conv_forward(inputs, &kept);
     variable_list saved = listed(inputs);
     saved.push_back(kept.gated);
-    saved.push_back(kept.spectrum);
+    saved.push_back(kept.spectra);
     context->save_for_backward(saved);
     return y;
   }

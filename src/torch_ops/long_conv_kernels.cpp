@@ -13,187 +13,234 @@
 namespace m2::torch_ops {
 namespace {
 
-using ConstRows = ChannelRows<const float>;
-using Rows = ChannelRows<float>;
+using ConstRows = GroupRows<const float>;
+using Rows = GroupRows<float>;
 
-// What all channel blocks of a call share.
+// What all groups of channels of a call share.
 struct Shape {
   explicit Shape(const LongConvInputs& inputs)
       : texts(inputs.x1.size(0)),
         rows(static_cast<size_t>(inputs.x1.size(1))),
-        width(inputs.x1.size(2)),
-        blocks(static_cast<int64_t>(channel_blocks(static_cast<size_t>(width)))),
+        width(static_cast<size_t>(inputs.x1.size(2))),
         plan(fft_plan(transform_size(2 * rows))),
         lengths(inputs.lengths.defined() ? inputs.lengths.const_data_ptr<int64_t>() : nullptr) {}
 
   size_t length(int64_t text) const {
     return lengths == nullptr ? rows : static_cast<size_t>(lengths[text]);
   }
+  size_t blocks_of(size_t group) const {
+    return std::min(kGroupBlocks, channel_blocks(width) - group * kGroupBlocks);
+  }
 
   int64_t texts;
-  size_t rows;
-  int64_t width, blocks;
+  size_t rows, width;
   std::shared_ptr<const FftPlan> plan;
   const int64_t* lengths;
 };
 
 // A thread's buffers, kept from call to call: mapping them anew costs more than the work in them.
-struct Scratch {
-  AlignedBuffer<float> kernel1, kernel2, work, x1, x2, y1, y2, sums;
-
-  explicit Scratch(const Shape& shape) {
-    for (auto* kernel : {&kernel1, &kernel2}) kernel->resize(shape.plan->points * kChannelBlock);
-    for (auto* rows : {&x1, &x2, &y1, &y2}) rows->resize(shape.rows * kChannelBlock);
-    work.resize(2 * shape.plan->workspace_floats());
-    sums.resize(shape.plan->spectrum_floats());
+class Scratch {
+ public:
+  static Scratch& of_thread(const Shape& shape) {
+    thread_local Scratch scratch;
+    scratch.resize(shape);
+    return scratch;
   }
+
+  AlignedBuffer<float> kernel1, kernel2, work;
+  AlignedBuffer<float> sums;  // a pair of spectra for each block of the group
+  GroupBlocks x1, x2, y1, y2;
+
+ private:
+  void resize(const Shape& shape) {
+    kernel1.resize(shape.plan->points * kChannelBlock);
+    kernel2.resize(shape.plan->points * kChannelBlock);
+    work.resize(2 * shape.plan->workspace_floats());
+    sums.resize(kGroupBlocks * shape.plan->spectrum_floats());
+    // A cache line pair between buffers, or rows of all four would fall into one set of the cache.
+    const size_t floats = kGroupBlocks * shape.rows * kChannelBlock + 2 * kChannelBlock;
+    if (rows_.size() != 4 * floats) {
+      rows_.resize(4 * floats);
+      std::fill_n(rows_.data(), rows_.size(), 0.0f);  // the last block's unused channels stay zero
+    }
+    float* next = rows_.data();
+    for (GroupBlocks* blocks : {&x1, &x2, &y1, &y2}) {
+      *blocks = {next, shape.rows};
+      next += floats;
+    }
+  }
+
+  AlignedBuffer<float> rows_;
 };
 
-Scratch& scratch_of_thread(const Shape& shape) {
-  thread_local std::unique_ptr<Scratch> kept;
-  thread_local size_t kept_points = 0;
-  thread_local size_t kept_rows = 0;
-  if (kept == nullptr || kept_points != shape.plan->points || kept_rows < shape.rows) {
-    kept = std::make_unique<Scratch>(shape);
-    kept_points = shape.plan->points;
-    kept_rows = shape.rows;
-  }
-  return *kept;
-}
-
-// (L, H) as one text of (1, L, H).
-ConstRows tap_rows(const at::Tensor& taps, size_t block) {
-  return channel_rows<const float>(taps.unsqueeze(0), 0, block);
+// A filter's taps, (L, H), as one channel block of one text.
+template <class Float>
+GroupRows<Float> tap_rows(const at::Tensor& taps, size_t block) {
+  const auto first = static_cast<int64_t>(block * kChannelBlock);
+  return {static_cast<Float*>(taps.data_ptr()) + first, static_cast<size_t>(taps.stride(0)),
+          std::min(kChannelBlock, static_cast<size_t>(taps.size(1) - first))};
 }
 
 // One channel block of a filter as a circular kernel of N points.
 void fill_kernel(const LongFilter& filter, const Shape& shape, size_t block, float* kernel) {
   const size_t points = shape.plan->points;
   std::fill_n(kernel, points * kChannelBlock, 0.0f);
-  const ConstRows taps = tap_rows(filter.taps, block);
-  gather(taps, shape.rows, kernel);
+  const ConstRows taps = tap_rows<const float>(filter.taps, block);
+  gather(taps, shape.rows, {kernel, points});
   const float* bias = filter.bias.const_data_ptr<float>() + block * kChannelBlock;
   for (size_t c = 0; c < taps.channels; ++c) kernel[c] += bias[c];
   if (!filter.reverse_taps.defined()) return;
-  const ConstRows reverse = tap_rows(filter.reverse_taps, block);
+  const ConstRows reverse = tap_rows<const float>(filter.reverse_taps, block);
   for (size_t t = 0; t < shape.rows; ++t) {
-    std::copy_n(reverse.first + t * reverse.stride, reverse.channels,
-                kernel + (points - 1 - t) * kChannelBlock);
+    std::copy_n(reverse.row(t), reverse.channels, kernel + (points - 1 - t) * kChannelBlock);
   }
 }
 
-// Its mirror image: a circular kernel's gradient to those of the taps, from 0 to rows.
-void drain_kernel(const float* kernel, const Shape& shape, size_t block, LongFilter& gradient) {
+// Its mirror image: a circular kernel's gradient to those of the taps and the bias.
+void drain_kernel(const float* kernel, const Shape& shape, size_t block,
+                  const LongFilter& gradient) {
   const size_t points = shape.plan->points;
-  const Rows taps = channel_rows<float>(gradient.taps.unsqueeze(0), 0, block);
-  scatter(kernel, shape.rows, taps);
+  const Rows taps = tap_rows<float>(gradient.taps, block);
+  for (size_t t = 0; t < shape.rows; ++t) {
+    std::copy_n(kernel + t * kChannelBlock, taps.channels, taps.row(t));
+  }
   std::copy_n(kernel, taps.channels, gradient.bias.data_ptr<float>() + block * kChannelBlock);
   if (!gradient.reverse_taps.defined()) return;
-  const Rows reverse = channel_rows<float>(gradient.reverse_taps.unsqueeze(0), 0, block);
+  const Rows reverse = tap_rows<float>(gradient.reverse_taps, block);
   for (size_t t = 0; t < shape.rows; ++t) {
-    std::copy_n(kernel + (points - 1 - t) * kChannelBlock, reverse.channels,
-                reverse.first + t * reverse.stride);
+    std::copy_n(kernel + (points - 1 - t) * kChannelBlock, reverse.channels, reverse.row(t));
   }
-}
-
-void zero_behind(const Rows& rows, size_t length, size_t all) {
-  for (size_t t = length; t < all; ++t)
-    std::fill_n(rows.first + t * rows.stride, rows.channels, 0.0f);
 }
 
 // y[t] = y1[t]·gate[t] + y2[t]
-void scatter_gated(const float* y1, const float* y2, const ConstRows& gate, size_t rows,
+void scatter_gated(const GroupBlocks& y1, const GroupBlocks& y2, const ConstRows& gate, size_t rows,
                    const Rows& to) {
-  for (size_t t = 0; t < rows; ++t, y1 += kChannelBlock, y2 += kChannelBlock) {
-    const float* by = gate.first + t * gate.stride;
-    float* row = to.first + t * to.stride;
-    for (size_t c = 0; c < to.channels; ++c) row[c] = y1[c] * by[c] + y2[c];
+  for (size_t t = 0; t < rows; ++t) {
+    prefetch_row(gate, t);
+    prefetch_row(to, t, true);
+    const float* by = gate.row(t);
+    float* row = to.row(t);
+    for_each_channel(to.channels, y1.capacity, t,
+                     [&](size_t c, size_t at) { row[c] = y1.first[at] * by[c] + y2.first[at]; });
   }
 }
 
-void forward_block(const LongConvInputs& inputs, const Shape& shape, size_t block, float* spectrum,
-                   const at::Tensor& y, const at::Tensor& gated) {
-  Scratch& scratch = scratch_of_thread(shape);
+void make_spectra(const LongConvInputs& inputs, const Shape& shape, size_t group, float* spectra,
+                  Scratch& scratch) {
   const bool residual = inputs.u.defined();
-  fill_kernel(inputs.gated, shape, block, scratch.kernel1.data());
-  if (residual) fill_kernel(inputs.residual_filter, shape, block, scratch.kernel2.data());
-  long_conv_spectrum({shape.plan.get(), scratch.kernel1.data(),
-                      residual ? scratch.kernel2.data() : nullptr, spectrum, scratch.work.data()});
+  for (size_t b = 0; b < shape.blocks_of(group); ++b) {
+    const size_t block = group * kGroupBlocks + b;
+    fill_kernel(inputs.gated, shape, block, scratch.kernel1.data());
+    if (residual) fill_kernel(inputs.residual_filter, shape, block, scratch.kernel2.data());
+    long_conv_spectrum({shape.plan.get(), scratch.kernel1.data(),
+                        residual ? scratch.kernel2.data() : nullptr,
+                        spectra + b * shape.plan->spectrum_floats(), scratch.work.data()});
+  }
+}
+
+void forward_group(const LongConvInputs& inputs, const Shape& shape, size_t group, float* spectra,
+                   const at::Tensor& y, const at::Tensor& gated) {
+  Scratch& scratch = Scratch::of_thread(shape);
+  const bool residual = inputs.u.defined();
+  make_spectra(inputs, shape, group, spectra, scratch);
   for (int64_t text = 0; text < shape.texts; ++text) {
+    const auto in = [&](const at::Tensor& tensor) {
+      return group_rows<const float>(tensor, text, group);
+    };
     const size_t length = shape.length(text);
-    const Rows out = channel_rows<float>(y, text, block);
-    gather_product(channel_rows<const float>(inputs.x1, text, block),
-                   channel_rows<const float>(inputs.v, text, block), length, scratch.x1.data());
-    if (residual) {
-      gather(channel_rows<const float>(inputs.u, text, block), length, scratch.x2.data());
+    gather_product(in(inputs.x1), in(inputs.v), length, scratch.x1);
+    if (residual) gather(in(inputs.u), length, scratch.x2);
+    for (size_t b = 0; b < shape.blocks_of(group); ++b) {
+      long_conv_pair({shape.plan.get(), length, scratch.x1.block(b),
+                      residual ? scratch.x2.block(b) : nullptr,
+                      spectra + b * shape.plan->spectrum_floats(), scratch.y1.block(b),
+                      residual ? scratch.y2.block(b) : nullptr, scratch.work.data()});
     }
-    long_conv_pair({shape.plan.get(), length, scratch.x1.data(),
-                    residual ? scratch.x2.data() : nullptr, spectrum, scratch.y1.data(),
-                    residual ? scratch.y2.data() : nullptr, scratch.work.data()});
-    const ConstRows gate = channel_rows<const float>(inputs.x2, text, block);
+    const Rows out = group_rows<float>(y, text, group);
     if (residual) {
-      scatter_gated(scratch.y1.data(), scratch.y2.data(), gate, length, out);
+      scatter_gated(scratch.y1, scratch.y2, in(inputs.x2), length, out);
     } else {
-      scatter_product(scratch.y1.data(), gate, length, out);
+      scatter_product(scratch.y1, in(inputs.x2), length, out);
     }
     zero_behind(out, length, shape.rows);
-    if (gated.defined()) {
-      scatter(scratch.y1.data(), length, channel_rows<float>(gated, text, block));
-    }
+    if (gated.defined()) scatter(scratch.y1, length, group_rows<float>(gated, text, group));
   }
 }
 
-// The gradients of one text's x1, x2, v and u, and what it adds to those of the filters.
+// One text's gradients of both signals, in place of those of both outputs in y1 and y2; adds to the
+// sums of the filters' gradients.
+void backward_blocks(const Shape& shape, size_t group, size_t length, bool residual,
+                     const float* spectra, Scratch& scratch) {
+  for (size_t b = 0; b < shape.blocks_of(group); ++b) {
+    LongConvPairGradient pair;
+    pair.plan = shape.plan.get();
+    pair.length = length;
+    pair.x1 = scratch.x1.block(b);
+    pair.dy1 = pair.dx1 = scratch.y1.block(b);
+    if (residual) {
+      pair.x2 = scratch.x2.block(b);
+      pair.dy2 = pair.dx2 = scratch.y2.block(b);
+    }
+    pair.spectrum = spectra + b * shape.plan->spectrum_floats();
+    pair.spectrum_gradient = scratch.sums.data() + b * shape.plan->spectrum_floats();
+    pair.work = scratch.work.data();
+    long_conv_pair_gradient(pair);
+  }
+}
+
+// The gradients of one text's x1, x2, v and u.
 void backward_text(const LongConvInputs& inputs, const LongConvKept& kept, const at::Tensor& dy,
-                   const Shape& shape, size_t block, int64_t text, Scratch& scratch,
-                   const LongConvGradients& gradients) {
+                   const Shape& shape, size_t group, int64_t text, const float* spectra,
+                   Scratch& scratch, const LongConvGradients& gradients) {
   const auto in = [&](const at::Tensor& tensor) {
-    return channel_rows<const float>(tensor, text, block);
+    return group_rows<const float>(tensor, text, group);
   };
-  const auto out = [&](const at::Tensor& tensor) {
-    return channel_rows<float>(tensor, text, block);
-  };
+  const auto out = [&](const at::Tensor& tensor) { return group_rows<float>(tensor, text, group); };
   const size_t length = shape.length(text);
   const bool residual = inputs.u.defined();
-  gather_product(in(inputs.x1), in(inputs.v), length, scratch.x1.data());
-  gather_product(in(dy), in(inputs.x2), length, scratch.y1.data());
-  gather(in(dy), length, scratch.y2.data());
-  scatter_product(scratch.y2.data(), in(kept.gated), length, out(gradients.x2));
-  if (residual) gather(in(inputs.u), length, scratch.x2.data());
-  LongConvPairGradient pair;
-  pair.plan = shape.plan.get();
-  pair.length = length;
-  pair.x1 = scratch.x1.data();
-  pair.dy1 = pair.dx1 = scratch.y1.data();
-  if (residual) {
-    pair.x2 = scratch.x2.data();
-    pair.dy2 = pair.dx2 = scratch.y2.data();
-  }
-  pair.spectrum =
-      kept.spectrum.const_data_ptr<float>() + static_cast<int64_t>(block) * kept.spectrum.size(1);
-  pair.spectrum_gradient = scratch.sums.data();
-  pair.work = scratch.work.data();
-  long_conv_pair_gradient(pair);
-  scatter_product(scratch.y1.data(), in(inputs.v), length, out(gradients.x1));
-  scatter_product(scratch.y1.data(), in(inputs.x1), length, out(gradients.v));
-  if (residual) scatter(scratch.y2.data(), length, out(gradients.u));
+  gather_product(in(inputs.x1), in(inputs.v), length, scratch.x1);
+  gather_product(in(dy), in(inputs.x2), length, scratch.y1);
+  gather(in(dy), length, scratch.y2);
+  scatter_product(scratch.y2, in(kept.gated), length, out(gradients.x2));
+  if (residual) gather(in(inputs.u), length, scratch.x2);
+  backward_blocks(shape, group, length, residual, spectra, scratch);
+  scatter_product(scratch.y1, in(inputs.v), length, out(gradients.x1));
+  scatter_product(scratch.y1, in(inputs.x1), length, out(gradients.v));
+  if (residual) scatter(scratch.y2, length, out(gradients.u));
   for (const at::Tensor& tensor : {gradients.x1, gradients.x2, gradients.v, gradients.u}) {
     if (tensor.defined()) zero_behind(out(tensor), length, shape.rows);
   }
 }
 
-void backward_block(const LongConvInputs& inputs, const LongConvKept& kept, const at::Tensor& dy,
-                    const Shape& shape, size_t block, LongConvGradients& gradients) {
-  Scratch& scratch = scratch_of_thread(shape);
+void backward_group(const LongConvInputs& inputs, const LongConvKept& kept, const at::Tensor& dy,
+                    const Shape& shape, size_t group, const LongConvGradients& gradients) {
+  Scratch& scratch = Scratch::of_thread(shape);
+  const size_t floats = shape.plan->spectrum_floats();
+  const float* spectra = kept.spectra.const_data_ptr<float>() + group * kGroupBlocks * floats;
   std::fill_n(scratch.sums.data(), scratch.sums.size(), 0.0f);
   for (int64_t text = 0; text < shape.texts; ++text) {
-    backward_text(inputs, kept, dy, shape, block, text, scratch, gradients);
+    backward_text(inputs, kept, dy, shape, group, text, spectra, scratch, gradients);
   }
   const bool residual = inputs.u.defined();
-  long_conv_kernel_gradient({shape.plan.get(), scratch.sums.data(), scratch.kernel1.data(),
-                             residual ? scratch.kernel2.data() : nullptr, scratch.work.data()});
-  drain_kernel(scratch.kernel1.data(), shape, block, gradients.gated);
-  if (residual) drain_kernel(scratch.kernel2.data(), shape, block, gradients.residual_filter);
+  for (size_t b = 0; b < shape.blocks_of(group); ++b) {
+    const size_t block = group * kGroupBlocks + b;
+    long_conv_kernel_gradient({shape.plan.get(), scratch.sums.data() + b * floats,
+                               scratch.kernel1.data(), residual ? scratch.kernel2.data() : nullptr,
+                               scratch.work.data()});
+    drain_kernel(scratch.kernel1.data(), shape, block, gradients.gated);
+    if (residual) drain_kernel(scratch.kernel2.data(), shape, block, gradients.residual_filter);
+  }
+}
+
+// Calls body(group) for each group of channels, on libtorch's threads.
+template <class Body>
+void for_each_group(const Shape& shape, const Body& body) {
+  at::parallel_for(0, static_cast<int64_t>(channel_groups(shape.width)), 1,
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t group = begin; group < end; ++group) {
+                       body(static_cast<size_t>(group));
+                     }
+                   });
 }
 
 LongFilter zeros_like(const LongFilter& filter) {
@@ -208,19 +255,20 @@ LongFilter zeros_like(const LongFilter& filter) {
 at::Tensor long_conv_forward(const LongConvInputs& inputs, LongConvKept* keep) {
   const Shape shape(inputs);
   const at::Tensor y = at::empty(inputs.x1.sizes(), inputs.x1.options());
-  const auto floats = static_cast<int64_t>(shape.plan->spectrum_floats());
-  const at::Tensor spectrum =
-      at::empty({keep != nullptr ? shape.blocks : 0, floats}, inputs.x1.options());
+  const size_t floats = shape.plan->spectrum_floats();
   at::Tensor gated;
-  if (keep != nullptr) gated = at::empty(inputs.x1.sizes(), inputs.x1.options());
-  at::parallel_for(0, shape.blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      float* own = keep != nullptr ? spectrum.data_ptr<float>() + block * floats
-                                   : scratch_of_thread(shape).sums.data();
-      forward_block(inputs, shape, static_cast<size_t>(block), own, y, gated);
-    }
+  at::Tensor spectra;
+  if (keep != nullptr) {
+    gated = at::empty(inputs.x1.sizes(), inputs.x1.options());
+    spectra = at::empty({static_cast<int64_t>(channel_blocks(shape.width) * floats)},
+                        inputs.x1.options());
+    *keep = {gated, spectra};
+  }
+  for_each_group(shape, [&](size_t group) {
+    float* own = keep != nullptr ? spectra.data_ptr<float>() + group * kGroupBlocks * floats
+                                 : Scratch::of_thread(shape).sums.data();
+    forward_group(inputs, shape, group, own, y, gated);
   });
-  if (keep != nullptr) *keep = {gated, spectrum};
   return y;
 }
 
@@ -228,17 +276,14 @@ LongConvGradients long_conv_backward(const LongConvInputs& inputs, const LongCon
                                      const at::Tensor& dy) {
   const Shape shape(inputs);
   const auto like = [&] { return at::empty(inputs.x1.sizes(), inputs.x1.options()); };
-  LongConvGradients gradients = {like(),
-                                 like(),
-                                 like(),
-                                 inputs.u.defined() ? like() : at::Tensor(),
-                                 zeros_like(inputs.gated),
-                                 zeros_like(inputs.residual_filter)};
-  at::parallel_for(0, shape.blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      backward_block(inputs, kept, dy, shape, static_cast<size_t>(block), gradients);
-    }
-  });
+  const LongConvGradients gradients = {like(),
+                                       like(),
+                                       like(),
+                                       inputs.u.defined() ? like() : at::Tensor(),
+                                       zeros_like(inputs.gated),
+                                       zeros_like(inputs.residual_filter)};
+  for_each_group(shape,
+                 [&](size_t group) { backward_group(inputs, kept, dy, shape, group, gradients); });
   return gradients;
 }
 

@@ -14,8 +14,8 @@ struct LongConvInputs {
 
 // What the backward pass wants of the forward one.
 struct LongConvKept {
-  at::Tensor gated;     // (B, L, H): long(x1 ⊙ v; gated), before the gate x2
-  at::Tensor spectrum;  // (channel blocks, floats of a pair of spectra)
+  at::Tensor gated;    // (B, L, H): long(x1 ⊙ v; gated), before the gate x2
+  at::Tensor spectra;  // (channel blocks · floats of a pair of spectra)
 };
 
 struct LongConvGradients {
@@ -23,8 +23,8 @@ struct LongConvGradients {
   LongFilter gated, residual_filter;  // members undefined where the input's are
 };
 
-// y, and with keep != nullptr what long_conv_backward takes. Work is cut by channel blocks, so that
-// no bit depends on the number of threads.
+// y, and with keep != nullptr what long_conv_backward takes. Work is cut by groups of channels, so
+// that no bit depends on the number of threads.
 at::Tensor long_conv_forward(const LongConvInputs& inputs, LongConvKept* keep);
 LongConvGradients long_conv_backward(const LongConvInputs& inputs, const LongConvKept& kept,
                                      const at::Tensor& dy);
