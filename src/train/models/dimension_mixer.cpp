@@ -1,5 +1,6 @@
 #include "train/models/dimension_mixer.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/gelu.h>
 
 #include "torch_ops/gated_mlp.h"

@@ -1,5 +1,6 @@
 #include "train/models/hyena_filter.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/sin.h>
 
@@ -22,7 +23,8 @@ HyenaFilter::HyenaFilter(const ParameterSet& parameters, const ModelConfig& conf
 HyenaFilter::Network HyenaFilter::network(const ParameterSet& parameters,
                                           const std::string& prefix) {
   Network layers;
-  for (const int module : {0, 2, 4, 6}) layers.emplace_back(parameters, concat(prefix, ".", module));
+  for (const int module : {0, 2, 4, 6})
+    layers.emplace_back(parameters, concat(prefix, ".", module));
   return layers;
 }
 
@@ -38,7 +40,7 @@ at::Tensor HyenaFilter::evaluate(const Network& network, const at::Tensor& z,
 
 torch_ops::LongFilter HyenaFilter::taps(int64_t length) const {
   const at::Tensor z = z_.select(0, 0).narrow(0, 0, length);
-  const at::Tensor time = time_.select(0, 0).narrow(0, 0, length);              // (L, 1)
+  const at::Tensor time = time_.select(0, 0).narrow(0, 0, length);       // (L, 1)
   const at::Tensor decay = at::exp(-time * deltas_.select(0, 0).abs());  // (L, H)
   torch_ops::LongFilter filter;
   filter.taps = evaluate(forward_, z, decay);

@@ -53,8 +53,6 @@ struct ModelOptions {
                                      // input side, only that of a tied decoder
 };
 
-class Encoder;
-
 // A padding contract (ModelConfig::padding) is part of an M2-BERT: under max_length the caller pads
 // every text to max_length() and pads are mixed in; under none pads are left out of both
 // convolutions, so that a text's hidden states are those of the text alone. Attention masks its
@@ -90,7 +88,8 @@ class Model {
  private:
   ModelConfig config_;
   ParameterSet parameters_;
-  std::unique_ptr<Encoder> encoder_;
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace m2::train

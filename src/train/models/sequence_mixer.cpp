@@ -27,18 +27,18 @@ SequenceMixer::SequenceMixer(const ParameterSet& parameters, const ModelConfig& 
 at::Tensor SequenceMixer::apply(const at::Tensor& x, const LayerInput& input) const {
   const at::Tensor u = norm_ ? norm_->apply(x) : x;
   const int64_t length = u.size(1), width = u.size(2);
-  const at::Tensor projections = torch_ops::short_conv(in_linear_.apply_large(u, input.pass),
-                                                       short_weight_, short_bias_);
+  const at::Tensor projections =
+      torch_ops::short_conv(in_linear_.apply_large(u, input.pass), short_weight_, short_bias_);
   torch_ops::LongFilter residual_taps;
   std::optional<at::Tensor> residual;
   if (residual_filter_) {
     residual_taps = residual_filter_->taps(length);
     residual = u;
   }
-  const at::Tensor y = torch_ops::long_conv(
-      projections.narrow(2, 0, width), projections.narrow(2, width, width),
-      projections.narrow(2, 2 * width, width), gated_filter_.taps(length), residual, residual_taps,
-      input.lengths);
+  const at::Tensor y =
+      torch_ops::long_conv(projections.narrow(2, 0, width), projections.narrow(2, width, width),
+                           projections.narrow(2, 2 * width, width), gated_filter_.taps(length),
+                           residual, residual_taps, input.lengths);
   return out_linear_.apply_large(y, input.pass).to(x.scalar_type());
 }
 
