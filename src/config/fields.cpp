@@ -5,7 +5,8 @@
 
 namespace m2 {
 
-Fields::Fields(const Value& map, std::string source) : map_(map), source_(std::move(source)) {
+Fields::Fields(const Value& map, std::string source, std::string prefix)
+    : map_(map), source_(std::move(source)), prefix_(std::move(prefix)) {
   if (map.kind != Value::Kind::kMap) {
     throw input_error(concat(source_, ": holds ", map.describe(), ", a configuration is a map"));
   }
@@ -22,7 +23,10 @@ const Value* Fields::value(const std::string& key) {
 }
 
 void Fields::refuse(const std::string& key, const std::string& why) const {
-  throw input_error(concat(source_, ": ", key, " ", why));
+  const Value* found = map_.find(key);
+  const std::string line =
+      found != nullptr && found->line > 0 ? concat("line ", found->line, ": ") : "";
+  throw input_error(concat(source_, ": ", line, prefix_, key, " ", why));
 }
 
 void Fields::wrong_type(const std::string& key, const char* wanted, const Value& found) const {
@@ -59,7 +63,8 @@ std::string Fields::text(const std::string& key, const std::string& fallback) {
 }
 
 void Fields::require(const std::string& key, const std::string& why) const {
-  if (!has(key)) throw input_error(concat(source_, ": the key ", key, " is missing; ", why));
+  if (has(key)) return;
+  throw input_error(concat(source_, ": the key ", prefix_, key, " is missing; ", why));
 }
 
 std::vector<std::string> Fields::unread() const {

@@ -9,11 +9,12 @@
 namespace m2 {
 
 // Typed access to a map's members. A key that is absent or null has the default. Wrong types throw
-// Error(kInput) naming source, key and what was found.
+// Error(kInput) naming source, line where it is known, key and what was found.
 class Fields {
  public:
-  // `map` must outlive this; throws where it is no map.
-  Fields(const Value& map, std::string source);
+  // `map` must outlive this; throws where it is no map. Errors write `prefix` before each key:
+  // "optimizer.".
+  Fields(const Value& map, std::string source, std::string prefix = "");
 
   bool has(const std::string& key) const { return lookup(key) != nullptr; }
   bool flag(const std::string& key, bool fallback);
@@ -35,7 +36,7 @@ class Fields {
                                const Value& found) const;
 
   const Value& map_;
-  std::string source_;
+  std::string source_, prefix_;
   std::set<std::string> read_;
 };
 

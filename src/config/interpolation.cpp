@@ -109,7 +109,11 @@ Value Interpolation::resolve(const Value& value) {
 
 Value Interpolation::resolve(const Value& value, int depth) {
   spend(1);
-  if (value.kind == Value::Kind::kText) return resolve_text(value.text, depth);
+  if (value.kind == Value::Kind::kText) {
+    Value found = resolve_text(value.text, depth);
+    if (found.line == 0) found.line = value.line;
+    return found;
+  }
   Value result = value;
   for (Value& item : result.items) item = resolve(item, depth + 1);
   for (ValueMember& member : result.members) member.value = resolve(member.value, depth + 1);
@@ -140,6 +144,7 @@ Value Interpolation::resolve_text(std::string_view text, int depth) {
 Value Interpolation::lookup(const std::string& name, int depth) {
   if (name.find(':') != std::string::npos) refuse(name, "is a resolver: write its value instead");
   if (name.starts_with('.')) refuse(name, "is a relative name: write it from the root");
+  names_.insert(name);
   const Value* at = &root_;
   Value resolved;  // owns what `at` points into once a part was an interpolation itself
   for (size_t start = 0; start <= name.size();) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ class Interpolation {
   // have, one that leads to itself, resolvers such as ${env:X}, relative names, and results that
   // grow without sense.
   Value resolve(const Value& value);
+  // The names, dotted, that ${…} have asked for so far.
+  const std::set<std::string>& names() const { return names_; }
 
  private:
   Value resolve(const Value& value, int depth);
@@ -33,6 +36,7 @@ class Interpolation {
 
   const Value& root_;
   std::string source_;
+  std::set<std::string> names_;
   size_t spent_ = 0;
 };
 

@@ -160,37 +160,10 @@ Value resolve_model_config(const Value& stated, Interpolation& interpolation) {
   return result;
 }
 
-ModelConfig read_yaml_config(const std::string& text, const std::string& source) {
-  const Value root = parse_yaml(text, source);
-  Interpolation interpolation(root, source);
-  const Value* model = root.find("model");
-  if (model == nullptr || model->kind != Value::Kind::kMap) {
-    throw input_error(source + ": has no map \"model\", which holds \"model_config\"");
-  }
-  // The rest of a training file may lean on names that only its other parts need: left unresolved.
-  Value head;
-  head.kind = Value::Kind::kMap;
-  for (const char* key : {"name", "pretrained_model_name"}) {
-    const Value* found = model->find(key);
-    if (found != nullptr) head.members.push_back({key, interpolation.resolve(*found)});
-  }
-  Fields fields(head, source + ": model");
-  const std::string base = fields.text("pretrained_model_name", kPretrainedName);
-  if (base != kPretrainedName) {
-    fields.refuse("pretrained_model_name", concat("is \"", printable(base), "\", only ",
-                                                  kPretrainedName, " has its sizes known here"));
-  }
-  const Value* stated = model->find("model_config");
-  Value settings;
-  settings.kind = Value::Kind::kMap;
-  if (stated != nullptr && stated->kind != Value::Kind::kNull) {
-    settings = resolve_model_config(*stated, interpolation);
-  }
-  const bool plain_bert = fields.text("name", "") == "hf_bert";
-  ModelConfig config = read_config(settings, source, plain_bert);
-  // The research code pads the vocabulary of the plain BERT that it trains, too.
-  if (config.family == Family::kBert) config.vocab_size = round_up(config.vocab_size, 8);
-  return config;
+bool is_path(const std::string& name) {
+  std::error_code ignored;
+  return name.find('/') != std::string::npos || name.ends_with(".txt") || name.ends_with(".json") ||
+         fs::exists(name, ignored);
 }
 
 bool is_yaml(const fs::path& path) {
@@ -208,12 +181,44 @@ std::vector<fs::path> yaml_files(const fs::path& folder) {
 
 }  // namespace
 
+ModelConfig training_model_config(const Value& root, const std::string& source) {
+  Interpolation interpolation(root, source);
+  const Value* model = root.find("model");
+  if (model == nullptr || model->kind != Value::Kind::kMap) {
+    throw input_error(source + ": has no map \"model\", which holds \"model_config\"");
+  }
+  // The rest of a training file may lean on names that only its other parts need: left unresolved.
+  Value head;
+  head.kind = Value::Kind::kMap;
+  for (const char* key : {"name", "pretrained_model_name"}) {
+    const Value* found = model->find(key);
+    if (found != nullptr) head.members.push_back({key, interpolation.resolve(*found)});
+  }
+  Fields fields(head, source, "model.");
+  const std::string base = fields.text("pretrained_model_name", kPretrainedName);
+  if (base != kPretrainedName && !is_path(base)) {
+    fields.refuse("pretrained_model_name", concat("is \"", printable(base), "\", only ",
+                                                  kPretrainedName, " has its sizes known here"));
+  }
+  const Value* stated = model->find("model_config");
+  Value settings;
+  settings.kind = Value::Kind::kMap;
+  if (stated != nullptr && stated->kind != Value::Kind::kNull) {
+    settings = resolve_model_config(*stated, interpolation);
+  }
+  const bool plain_bert = fields.text("name", "") == "hf_bert";
+  ModelConfig config = read_config(settings, source, plain_bert);
+  // The research code pads the vocabulary of the plain BERT that it trains, too.
+  if (config.family == Family::kBert) config.vocab_size = round_up(config.vocab_size, 8);
+  return config;
+}
+
 ModelConfig load_model_config(const std::string& path) {
   return parse_model_config(read_text_file(path, kMaxConfigBytes), path);
 }
 
 ModelConfig parse_model_config(const std::string& text, const std::string& path) {
-  if (is_yaml(path)) return read_yaml_config(text, path);
+  if (is_yaml(path)) return training_model_config(parse_yaml(text, path), path);
   return read_config(parse_json(text, path), path, false);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/model_config.h"
+#include "config/value.h"
 
 namespace m2 {
 
@@ -17,7 +18,7 @@ namespace m2 {
 //
 // In YAML ${name} and ${a.b} stand for the file's own keys, as in OmegaConf, resolved only where
 // the model needs them. `pretrained_model_name` may be bert-base-uncased, whose sizes are the
-// defaults.
+// defaults, or a path, which means the same.
 //
 // Throws Error(kInput), one line with path and key, for a file that is missing, larger than 1 MiB,
 // malformed, nested deeper than 32, or that repeats a key; for a value of the wrong type or out of
@@ -27,6 +28,10 @@ ModelConfig load_model_config(const std::string& path);
 
 // The same from the contents of that file.
 ModelConfig parse_model_config(const std::string& text, const std::string& path);
+
+// The model of a training file that parse_yaml has read; vocab_size is rounded up for plain BERT,
+// as the research code does.
+ModelConfig training_model_config(const Value& root, const std::string& source);
 
 // The configuration file of a model: config.json in the folder, or beside the file; where there is
 // none, the folder's only YAML file. A path that is itself such a file is returned. Throws

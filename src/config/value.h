@@ -19,6 +19,7 @@ struct Value {
   std::string text;
   std::vector<Value> items;          // kList
   std::vector<ValueMember> members;  // kMap, in the file's order, keys unique
+  int line = 0;                      // of its key in a YAML file, from 1; 0: not known
 
   static Value of_bool(bool value);
   static Value of_integer(int64_t value);

@@ -79,9 +79,11 @@ class Converter {
       if (key.empty()) refuse("has a key that is no text");
       if (key == "<<") refuse("merge keys (<<) are not supported");
       if (!keys.insert(key).second) {
-        refuse(concat("the key \"", printable(key), "\" appears twice"));
+        refuse(concat("line ", member.first.Mark().line + 1, ": the key \"", printable(key),
+                      "\" appears twice"));
       }
       result.members.push_back({key, convert(member.second, depth + 1)});
+      result.members.back().value.line = member.first.Mark().line + 1;
     }
     return result;
   }

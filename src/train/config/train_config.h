@@ -55,8 +55,8 @@ const char* parameter_groups_name(ParameterGroups groups);
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::kDecoupledAdamW;
   double lr = 0;  // peak; above 0
-  double beta1 = 0.9, beta2 = 0.999;
-  double eps = 1e-8;
+  double beta1 = 0.9, beta2 = 0.98;
+  double eps = 1e-6;
   double weight_decay = 1e-5;
   ParameterGroups parameter_groups = ParameterGroups::kPublished;
   bool freeze_pad_row = false;  // row 0 of the word embeddings keeps its value
@@ -73,8 +73,8 @@ const char* scheduler_name(SchedulerKind kind);
 // linear 1 + (alpha_f − 1)·x, cosine alpha_f + (1 − alpha_f)·(1 + cos πx)/2, constant 1.
 struct SchedulerConfig {
   SchedulerKind kind = SchedulerKind::kLinearDecay;
-  Duration t_warmup{TimeUnit::kBatches, 0, 0};
-  double alpha_f = 0;
+  Duration t_warmup{TimeUnit::kShare, 0, 0.06};
+  double alpha_f = 0.02;
   Duration t_max{TimeUnit::kShare, 0, 1.0};
 
   bool operator==(const SchedulerConfig&) const = default;
@@ -142,7 +142,8 @@ struct TrainConfig {
   int64_t global_train_batch_size = 0;   // samples an optimiser step
   int64_t global_eval_batch_size = 0;    // samples a batch of eval_subset_num_batches
   std::optional<int64_t> device_train_microbatch_size;  // none: "auto", the largest that fits
-  int64_t device_eval_batch_size = 0;                   // samples a forward pass of an evaluation
+  // Samples a forward pass of an evaluation; none: as the training's micro-batch.
+  std::optional<int64_t> device_eval_batch_size;
   // Training stops where the mean loss of late steps is this much above the lowest it has been,
   // in nats; 0: never. A loss that is no number stops it always.
   double divergence_margin = 2;

@@ -1,5 +1,5 @@
 // train/metrics: what a training tells of itself: metrics.jsonl, TensorBoard's event files, the
-// progress line. A part of train that knows no torch. Uses checkpoint and core.
+// progress line. A part of train that knows no torch. Uses checkpoint, cli and core.
 #pragma once
 
 #include <cstdint>

@@ -34,6 +34,9 @@ class Pace {
   std::string line() const;
 
  private:
+  template <class Number>
+  double sum(Number StepReport::* member) const;
+
   int64_t total_steps_;
   size_t window_;
   std::deque<StepReport> reports_;
