@@ -1,0 +1,53 @@
+#include <c10/util/Exception.h>
+
+#include <new>
+#include <string>
+
+#include "apps/m2_train/command.h"
+#include "apps/m2_train/process.h"
+#include "cli/exit.h"
+#include "core/error.h"
+
+namespace {
+
+const char kFooter[] =
+    "Example:\n"
+    "  m2 train mlm my-model.yaml max_duration=2000ba save_folder=runs/first\n\n"
+    "Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 3 a file was missing or bad,\n"
+    "130 interrupted, 143 asked to end (SIGTERM). `m2 train COMMAND --help` says more.";
+
+void parse_and_run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const auto commands = app.get_subcommands();
+    const std::string help = commands.empty()
+                                 ? "m2 train --help"
+                                 : "m2 train " + commands.front()->get_name() + " --help";
+    throw m2::usage_error(std::string(error.what()) + "; see " + help);
+  } catch (const c10::Error& error) {
+    throw m2::failed_error(error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    throw m2::MemoryError("not enough memory; set a smaller device_train_microbatch_size");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  m2::prepare_process(argv);
+  CLI::App app{"Train Monarch Mixer (M2) text encoders and BERT baselines", "m2 train"};
+  app.set_version_flag("--version", "m2-train " M2_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  bool verbose = false;
+  app.add_flag("--verbose", verbose, "Say on stderr what is done");
+  app.fallthrough();
+  int status = 0;
+  m2::add_bench(app);
+  app.parse_complete_callback([&] { m2::log_to_stderr(m2::kProgram, verbose); });
+  const int failure = m2::run_guarded(m2::kProgram, [&] { parse_and_run(app, argc, argv); });
+  return failure != 0 ? failure : status;
+}

@@ -1,0 +1,35 @@
+#include "apps/m2_train/process.h"
+
+#include <ATen/Parallel.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "core/threads.h"
+
+namespace m2 {
+
+void prepare_process(char** argv) {
+  constexpr int kNever = -1;
+  constexpr int kTopPadBytes = 64 << 20;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, kNever);
+  mallopt(M_TOP_PAD, kTopPadBytes);
+  std::signal(SIGXFSZ, SIG_IGN);
+  setenv("MKL_DYNAMIC", "FALSE", 1);
+  // Read when the library is loaded, before main; unset it is false.
+  if (std::getenv("OMP_DYNAMIC") != nullptr) {
+    unsetenv("OMP_DYNAMIC");
+    execv("/proc/self/exe", argv);
+  }
+}
+
+int set_threads(int threads) {
+  const int count = threads > 0 ? threads : physical_cores();
+  at::set_num_threads(count);
+  return count;
+}
+
+}  // namespace m2
