@@ -1,19 +1,20 @@
 // The token shards that `m2 data build` writes: the file format and its reader (docs/data.md).
 //
 // All numbers are little-endian. A shard is, one after the other,
-//   header   80 bytes, kShardHeader…, its last four the CRC-32 of those before
+//   header   80 bytes (ShardHeader), the last four the CRC-32 of those before
 //   tables   uint32 first token of each sample and the end of the last [samples + 1]; uint32
 //            CRC-32 of each block of the token part [blocks]; zeros up to a multiple of 64 bytes
 //   tokens   uint16 or uint32 [tokens], samples one after the other, special tokens included
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/mapped_file.h"
 #include "data/dataset.h"
 
 namespace m2 {
@@ -58,9 +59,10 @@ class TokenShard {
 std::vector<std::byte> shard_bytes(const ShardContent& content, std::span<const uint32_t> offsets,
                                    std::span<const int32_t> ids);
 
-// The dataset of a folder's index.json, which the caller has read as a JSON object's text. Small
-// ones are verified at once, others block by block as they are read.
-std::unique_ptr<Dataset> open_token_shards(const std::string& folder,
+// The dataset of a folder whose index.json is `index`. Up to kVerifiedAtOnce bytes are checked
+// before this returns, more are checked block by block as they are read. Errors: open_dataset's.
+inline constexpr uint64_t kVerifiedAtOnce = uint64_t{1} << 28;
+std::unique_ptr<Dataset> open_token_shards(const std::string& folder, const nlohmann::json& index,
                                            const DatasetOptions& options);
 
 }  // namespace m2

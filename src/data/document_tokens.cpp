@@ -1,0 +1,77 @@
+#include "data/document_tokens.h"
+
+#include <utility>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "data/counter_random.h"
+
+namespace m2 {
+namespace {
+
+// Of one document a thread takes so much at a time.
+constexpr size_t kPartBytes = size_t{1} << 17;
+
+struct Part {
+  size_t document = 0;
+  std::string_view text;
+  std::vector<int32_t> ids;
+};
+
+}  // namespace
+
+uint64_t hash_of_text(std::string_view text) {
+  uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a, whose upper bits need the last step
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  return mix_bits(hash);
+}
+
+DocumentTokens::DocumentTokens(DocumentReader& reader, const Tokenizer& tokenizer,
+                               Executor& executor)
+    : reader_(reader), tokens_(tokenizer), executor_(executor) {}
+
+void DocumentTokens::read_ahead() {
+  ahead_.clear();
+  for (size_t bytes = 0; bytes < kBatchBytes;) {
+    const DocumentPosition position = reader_.position();
+    std::optional<Document> document = reader_.next();
+    if (!document) return;
+    bytes += document->text.size();
+    ahead_.push_back({std::move(*document), position});
+  }
+}
+
+void DocumentTokens::next(std::vector<TokenizedDocument>& documents) {
+  if (!std::exchange(started_, true)) read_ahead();
+  const std::vector<ReadDocument> batch = std::exchange(ahead_, {});
+  documents.assign(batch.size(), {});
+  if (batch.empty()) return;
+  std::vector<Part> parts;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    documents[i].position = batch[i].position;
+    for (const std::string_view text : tokens_.parts(batch[i].document.text, kPartBytes)) {
+      parts.push_back({i, text, {}});
+    }
+  }
+  // Index 0 reads on, the next ones hash, the others tokenise.
+  const size_t hashes = 1, first_part = hashes + batch.size();
+  executor_.parallel_for(first_part + parts.size(), [&](size_t index, int) {
+    if (index == 0) return read_ahead();
+    if (index < first_part) {
+      documents[index - hashes].hash = hash_of_text(batch[index - hashes].document.text);
+      return;
+    }
+    Part& part = parts[index - first_part];
+    try {
+      part.ids = tokens_.ids(part.text);
+    } catch (const Error& error) {
+      throw Error(error.kind(), concat(batch[part.document].document.name, ": ", error.what()));
+    }
+  });
+  for (const Part& part : parts) {
+    std::vector<int32_t>& ids = documents[part.document].ids;
+    ids.insert(ids.end(), part.ids.begin(), part.ids.end());
+  }
+}
+
+}  // namespace m2
