@@ -188,6 +188,37 @@ void backward_blocks(const Shape& shape, size_t group, size_t length, bool resid
   }
 }
 
+// y1 = dy ⊙ x2 and y2 = dy, the gradients of both convolutions' outputs; dx2 = dy ⊙ gated.
+void enter_gate(const ConstRows& dy, const ConstRows& x2, const ConstRows& gated, size_t rows,
+                Scratch& scratch, const Rows& dx2) {
+  for (size_t t = 0; t < rows; ++t) {
+    for (const ConstRows* ahead : {&dy, &x2, &gated}) prefetch_row(*ahead, t);
+    prefetch_row(dx2, t, true);
+    const float *upper = dy.row(t), *gate = x2.row(t), *before = gated.row(t);
+    float* to = dx2.row(t);
+    for_each_channel(dy.channels, scratch.y1.capacity, t, [&](size_t c, size_t at) {
+      scratch.y1.first[at] = upper[c] * gate[c];
+      scratch.y2.first[at] = upper[c];
+      to[c] = upper[c] * before[c];
+    });
+  }
+}
+
+// dx1 = product ⊙ v and dv = product ⊙ x1, of the gradient of x1 ⊙ v.
+void leave_product(const GroupBlocks& product, const ConstRows& x1, const ConstRows& v, size_t rows,
+                   const Rows& dx1, const Rows& dv) {
+  for (size_t t = 0; t < rows; ++t) {
+    for (const ConstRows* ahead : {&x1, &v}) prefetch_row(*ahead, t);
+    for (const Rows* ahead : {&dx1, &dv}) prefetch_row(*ahead, t, true);
+    const float *left = x1.row(t), *right = v.row(t);
+    float *to_left = dx1.row(t), *to_right = dv.row(t);
+    for_each_channel(x1.channels, product.capacity, t, [&](size_t c, size_t at) {
+      to_left[c] = product.first[at] * right[c];
+      to_right[c] = product.first[at] * left[c];
+    });
+  }
+}
+
 // The gradients of one text's x1, x2, v and u.
 void backward_text(const LongConvInputs& inputs, const LongConvKept& kept, const at::Tensor& dy,
                    const Shape& shape, size_t group, int64_t text, const float* spectra,
@@ -199,13 +230,11 @@ void backward_text(const LongConvInputs& inputs, const LongConvKept& kept, const
   const size_t length = shape.length(text);
   const bool residual = inputs.u.defined();
   gather_product(in(inputs.x1), in(inputs.v), length, scratch.x1);
-  gather_product(in(dy), in(inputs.x2), length, scratch.y1);
-  gather(in(dy), length, scratch.y2);
-  scatter_product(scratch.y2, in(kept.gated), length, out(gradients.x2));
+  enter_gate(in(dy), in(inputs.x2), in(kept.gated), length, scratch, out(gradients.x2));
   if (residual) gather(in(inputs.u), length, scratch.x2);
   backward_blocks(shape, group, length, residual, spectra, scratch);
-  scatter_product(scratch.y1, in(inputs.v), length, out(gradients.x1));
-  scatter_product(scratch.y1, in(inputs.x1), length, out(gradients.v));
+  leave_product(scratch.y1, in(inputs.x1), in(inputs.v), length, out(gradients.x1),
+                out(gradients.v));
   if (residual) scatter(scratch.y2, length, out(gradients.u));
   for (const at::Tensor& tensor : {gradients.x1, gradients.x2, gradients.v, gradients.u}) {
     if (tensor.defined()) zero_behind(out(tensor), length, shape.rows);

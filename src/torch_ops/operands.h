@@ -1,6 +1,7 @@
 // What every operator asks of its inputs.
 #pragma once
 
+#include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
@@ -20,6 +21,11 @@ inline at::Tensor at_least_fp32(const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
   const at::ScalarType type = tensor.scalar_type();
   return type == at::kBFloat16 || type == at::kHalf ? tensor.to(at::kFloat) : tensor;
+}
+
+// Whether large products are to be made in another number type than their inputs'.
+inline bool under_autocast() {
+  return at::autocast::is_autocast_enabled(at::kCPU);
 }
 
 // Switches autocast off for an operator's own expressions.

@@ -55,6 +55,39 @@ void GeluGate(const GeluGateTile& tile) {
   }
 }
 
+namespace {
+
+template <class D>
+HWY_INLINE void GradientAt(D d, const float* h, const float* gate, const float* dout, float* dh,
+                           float* dgate) {
+  constexpr float kInverseRootOf2Pi = 0.398942280401432678f;
+  const auto x = hn::LoadU(d, h), upper = hn::LoadU(d, dout);
+  const auto below = NormalDistribution(d, x);
+  const auto density = hn::Mul(hn::Set(d, kInverseRootOf2Pi),
+                               Exponential(d, hn::Mul(hn::Mul(x, x), hn::Set(d, -0.5f))));
+  hn::StoreU(hn::Mul(upper, hn::Mul(x, below)), d, dgate);
+  const auto slope = hn::MulAdd(x, density, below);
+  hn::StoreU(hn::Mul(hn::Mul(upper, hn::LoadU(d, gate)), slope), d, dh);
+}
+
+}  // namespace
+
+void GeluGateBackward(const GeluGateGradientTile& tile) {
+  const Tag d;
+  for (size_t row = 0; row < tile.rows; ++row) {
+    const size_t in = row * tile.in_stride, out = row * tile.out_stride;
+    size_t i = 0;
+    for (; i + hn::Lanes(d) <= tile.width; i += hn::Lanes(d)) {
+      GradientAt(d, tile.h + in + i, tile.gate + in + i, tile.dout + out + i, tile.dh + in + i,
+                 tile.dgate + in + i);
+    }
+    for (; i < tile.width; ++i) {
+      GradientAt(hn::CappedTag<float, 1>(), tile.h + in + i, tile.gate + in + i,
+                 tile.dout + out + i, tile.dh + in + i, tile.dgate + in + i);
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace m2
 HWY_AFTER_NAMESPACE();
@@ -63,11 +96,17 @@ HWY_AFTER_NAMESPACE();
 namespace m2 {
 namespace {
 HWY_EXPORT(GeluGate);
+HWY_EXPORT(GeluGateBackward);
 }  // namespace
 
 void gelu_gate(const GeluGateTile& tile) {
   current_isa();
   HWY_DYNAMIC_DISPATCH(GeluGate)(tile);
+}
+
+void gelu_gate_gradient(const GeluGateGradientTile& tile) {
+  current_isa();
+  HWY_DYNAMIC_DISPATCH(GeluGateBackward)(tile);
 }
 
 }  // namespace m2
