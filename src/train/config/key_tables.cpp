@@ -137,7 +137,7 @@ constexpr std::string_view kByPlace = "any batch is computed from seed and step"
 constexpr std::string_view kNames = "the vocabulary says what tokens mean";
 constexpr std::string_view kTypo = "nothing reads it; max_position_embeddings is the key";
 constexpr std::string_view kLocalLogs =
-    "no logger but metrics.jsonl and TensorBoard's files is here";
+    "what a run reports goes to metrics.jsonl and TensorBoard's files";
 constexpr std::string_view kFlashFft = "it chooses a CUDA kernel, not a model";
 constexpr std::string_view kOneProcess = "one process trains on one machine";
 constexpr std::string_view kUpstreamIdle = "nothing in the research code reads it";
@@ -208,7 +208,7 @@ constexpr auto kIdle = std::to_array<IdleKey>({
     {"callbacks.speed_monitor.gpu_flops_available", "the machine's rate is measured"},
     {"callbacks.optimizer_monitor.log_optimizer_metrics", "norms are few and always reported"},
     {"callbacks.health_checker", kCallback},
-    {"loggers", kLocalLogs},
+    {"loggers.*", kLocalLogs},
     {"python_log_level", "--verbose says more"},
     {"device", kOneProcess},
     {"dist_timeout", kOneProcess},

@@ -36,10 +36,13 @@ bool acts(std::string_view path) {
                      [&](const TrainingKey& key) { return matches(key.path, path, false); });
 }
 
+// Whether `path` is a map that known keys lie in.
 bool is_section(std::string_view path) {
+  const auto holds = [&](const auto& key) { return matches(key.path, path, true); };
   const auto keys = training_keys();
-  return std::any_of(keys.begin(), keys.end(),
-                     [&](const TrainingKey& key) { return matches(key.path, path, true); });
+  const auto idle = idle_keys();
+  return std::any_of(keys.begin(), keys.end(), holds) ||
+         std::any_of(idle.begin(), idle.end(), holds);
 }
 
 const IdleKey* find_idle(std::string_view path) {
@@ -71,6 +74,13 @@ size_t edits(const std::string& from, const std::string& to) {
   return row.back();
 }
 
+// How unlike two names are: their edits, but 1 where the first is the beginning of the second.
+size_t unlikeness(const std::string& name, const std::string& known) {
+  constexpr size_t kShortest = 3;  // that says anything
+  const bool beginning = name.size() >= kShortest && known.starts_with(name) && name != known;
+  return beginning ? 1 : edits(name, known);
+}
+
 // The known path nearest to an unknown one. A key in its right section, misspelled, comes before
 // one of the same letters elsewhere.
 std::string nearest_path(const std::string& path) {
@@ -81,7 +91,7 @@ std::string nearest_path(const std::string& path) {
     const std::string known(key.path), leaf = leaf_of(known);
     const bool same_section = matches(known.substr(0, known.size() - leaf.size()) + "*",
                                       path.substr(0, leaf_at) + "x", false);
-    const size_t distance = 2 * edits(leaf_of(path), leaf) + (same_section ? 0 : 1);
+    const size_t distance = 2 * unlikeness(leaf_of(path), leaf) + (same_section ? 0 : 1);
     if (distance >= fewest) continue;
     fewest = distance;
     best = known;
@@ -140,7 +150,7 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   M2_CHECK(!known.empty());
   return *std::min_element(known.begin(), known.end(),
                            [&](const std::string& one, const std::string& other) {
-                             return edits(name, one) < edits(name, other);
+                             return unlikeness(name, one) < unlikeness(name, other);
                            });
 }
 

@@ -45,8 +45,8 @@ std::vector<std::string> check_model_keys(const std::vector<std::string>& passed
                                           const std::vector<std::string>& known, const Value& root,
                                           const std::string& source);
 
-// The one of `known` that `name` was most likely meant to be: fewest letters to change, and of
-// those the first. `known` is not empty.
+// The one of `known` that `name` was most likely meant to be: fewest letters to change, or
+// one that begins with it; of several the first. `known` is not empty.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace m2

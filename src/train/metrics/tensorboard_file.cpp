@@ -58,8 +58,8 @@ constexpr uint64_t kSummaryValue = 1, kTag = 1, kSimpleValue = 2;
 constexpr uint64_t kSessionStatus = 1, kSessionStart = 1;
 
 std::string event(double seconds, int64_t step, std::string_view what) {
-  return concat(double_field(kWallTime, seconds), varint_field(kStep, static_cast<uint64_t>(step)),
-                what);
+  const std::string number = step == 0 ? "" : varint_field(kStep, static_cast<uint64_t>(step));
+  return concat(double_field(kWallTime, seconds), number, what);
 }
 
 uint32_t crc_of(std::string_view bytes) {
