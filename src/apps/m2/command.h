@@ -28,7 +28,7 @@ void add_bench_train(CLI::App& bench);    // likewise
 void add_convert(CLI::App& app);
 void add_fill_mask(CLI::App& app);
 void add_serve(CLI::App& app);
-void add_train(CLI::App& app);
+void add_training(CLI::App& app);
 void add_data(CLI::App& app);
 void add_doctor(CLI::App& app);
 

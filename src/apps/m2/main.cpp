@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   m2::add_convert(app);
   m2::add_fill_mask(app);
   m2::add_serve(app);
-  m2::add_train(app);
+  m2::add_training(app);
   m2::add_data(app);
   m2::add_doctor(app);
   app.parse_complete_callback([&] {

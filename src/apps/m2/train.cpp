@@ -53,7 +53,7 @@ CLI::App* add_hand_over(CLI::App& app, const std::string& name, const std::strin
 
 }  // namespace
 
-void add_train(CLI::App& app) {
+void add_training(CLI::App& app) {
   CLI::App* command =
       add_hand_over(app, "train", "Train a model: mlm CONFIG.yaml (wants `make train`)");
   command->callback([command] { hand_over(command->remaining()); });
