@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   app.add_flag("--verbose", verbose, "Say on stderr what is done");
   app.fallthrough();
   int status = 0;
+  m2::add_mlm(app, status);
   m2::add_bench(app);
   app.parse_complete_callback([&] { m2::log_to_stderr(m2::kProgram, verbose); });
   const int failure = m2::run_guarded(m2::kProgram, [&] { parse_and_run(app, argc, argv); });

@@ -1,0 +1,110 @@
+#include "train/checkpoints/checkpoint_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "train/checkpoints/file_hashes.h"
+#include "train/checkpoints/run_state.h"
+#include "train/checkpoints/whole_folder.h"
+
+namespace m2::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPrefix[] = "step-";
+std::optional<double> evaluation_loss_of(const SavedCheckpoint& saved) {
+  try {
+    return read_run_state((saved.folder / kStateFile).string()).evaluation_loss;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// The steps that prune() keeps.
+std::set<int64_t> kept_steps(const std::vector<SavedCheckpoint>& newest_first, int64_t last,
+                             int64_t best) {
+  std::set<int64_t> kept;
+  std::vector<std::pair<double, int64_t>> by_loss;
+  for (const SavedCheckpoint& saved : newest_first) {
+    if (last < 0 || static_cast<int64_t>(kept.size()) < last) kept.insert(saved.step);
+    if (const auto loss = evaluation_loss_of(saved)) by_loss.emplace_back(*loss, saved.step);
+  }
+  std::sort(by_loss.begin(), by_loss.end());
+  const auto wanted = std::min(by_loss.size(), static_cast<size_t>(std::max<int64_t>(best, 0)));
+  for (size_t i = 0; i < wanted; ++i) kept.insert(by_loss[i].second);
+  return kept;
+}
+
+}  // namespace
+
+std::optional<int64_t> step_of_name(const std::string& name) {
+  const std::string_view prefix = kPrefix;
+  if (name.compare(0, prefix.size(), prefix) != 0) return std::nullopt;
+  int64_t step = 0;
+  const char* end = name.data() + name.size();
+  const auto [stop, problem] = std::from_chars(name.data() + prefix.size(), end, step);
+  if (problem != std::errc() || stop != end || step < 0) return std::nullopt;
+  return step;
+}
+
+CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
+  clear_leftovers(folder_);
+}
+
+fs::path CheckpointStore::step_folder(int64_t step) const {
+  return folder_ / concat(kPrefix, step);
+}
+
+std::vector<SavedCheckpoint> CheckpointStore::list() const {
+  std::vector<SavedCheckpoint> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    const auto step = step_of_name(entry.path().filename().string());
+    if (step && entry.is_directory()) found.push_back({*step, entry.path()});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const SavedCheckpoint& a, const SavedCheckpoint& b) { return a.step > b.step; });
+  return found;
+}
+
+std::optional<SavedCheckpoint> CheckpointStore::newest_whole() const {
+  for (const SavedCheckpoint& saved : list()) {
+    const std::string damage = find_damage(saved.folder);
+    if (damage.empty()) return saved;
+    log_warning(concat(saved.folder.string(), ": is damaged and left alone: ", damage));
+  }
+  return std::nullopt;
+}
+
+void CheckpointStore::save(int64_t step,
+                           const std::function<void(const fs::path& folder)>& write) const {
+  replace_folder(step_folder(step), [&](const fs::path& part) {
+    write(part);
+    write_hash_list(part);
+  });
+}
+
+double CheckpointStore::lowest_evaluation_loss() const {
+  double lowest = std::numeric_limits<double>::infinity();
+  for (const SavedCheckpoint& saved : list()) {
+    lowest = std::min(lowest, evaluation_loss_of(saved).value_or(lowest));
+  }
+  return lowest;
+}
+
+void CheckpointStore::prune(int64_t last, int64_t best) const {
+  const std::vector<SavedCheckpoint> all = list();
+  const std::set<int64_t> kept = kept_steps(all, last, best);
+  for (const SavedCheckpoint& saved : all) {
+    if (kept.count(saved.step) == 0) remove_folder(saved.folder);
+  }
+}
+
+}  // namespace m2::train

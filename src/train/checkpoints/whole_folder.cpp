@@ -1,0 +1,98 @@
+#include "train/checkpoints/whole_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace m2::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Endings of folders that are being made, replaced and removed.
+constexpr char kUnfinished[] = ".part", kReplaced[] = ".old", kLeaving[] = ".gone";
+
+fs::path with_ending(fs::path path, const char* ending) {
+  path += ending;
+  return path;
+}
+
+void check(const std::error_code& problem, const fs::path& path, const char* what) {
+  if (!problem) return;
+  throw failed_error(concat(path.string(), ": cannot be ", what, ": ", problem.message()));
+}
+
+void rename_folder(const fs::path& from, const fs::path& to) {
+  std::error_code problem;
+  fs::rename(from, to, problem);
+  check(problem, to, "written");
+}
+
+// Renames in a folder reach the disk with it; not every file system can do that.
+void sync_folder(const fs::path& path) {
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  fsync(folder);
+  close(folder);
+}
+
+// Removes a folder on the way out, unless it was renamed away.
+class Leftover {
+ public:
+  explicit Leftover(fs::path path) : path_(std::move(path)) {}
+  ~Leftover() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Leftover(const Leftover&) = delete;
+  Leftover& operator=(const Leftover&) = delete;
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace
+
+void replace_folder(const fs::path& whole, const std::function<void(const fs::path& part)>& write) {
+  const fs::path part = with_ending(whole, kUnfinished), old = with_ending(whole, kReplaced);
+  const Leftover remove_part(part);
+  std::error_code problem;
+  fs::remove_all(part, problem);
+  fs::create_directories(part, problem);
+  check(problem, part, "made");
+  write(part);
+  const bool replaces = fs::exists(whole, problem);
+  if (replaces) rename_folder(whole, old);
+  fs::rename(part, whole, problem);
+  if (problem && replaces) rename_folder(old, whole);
+  check(problem, whole, "written");
+  const Leftover remove_old(old);
+  sync_folder(whole.parent_path());
+}
+
+void remove_folder(const fs::path& whole) {
+  const fs::path leaving = with_ending(whole, kLeaving);
+  rename_folder(whole, leaving);
+  const Leftover remove(leaving);
+}
+
+void clear_leftovers(const fs::path& parent) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string ending = entry.path().extension().string();
+    fs::path whole = entry.path();
+    whole.replace_extension();
+    if (ending == kReplaced && !fs::exists(whole)) {
+      fs::rename(entry.path(), whole, ignored);
+    } else if (ending == kUnfinished || ending == kReplaced || ending == kLeaving) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
+}  // namespace m2::train

@@ -1,0 +1,21 @@
+// A folder that appears under its name only when it is whole.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+namespace m2::train {
+
+// `write` fills an empty folder beside `whole`, which then is renamed to it and takes an earlier
+// one's place. What fails leaves `whole` as it was, and nothing beside it. Error(kFailed).
+void replace_folder(const std::filesystem::path& whole,
+                    const std::function<void(const std::filesystem::path& part)>& write);
+
+// Removes a folder of that kind; one that is half removed has another name.
+void remove_folder(const std::filesystem::path& whole);
+
+// What a process that was killed left beside the folders in `parent`: the unfinished is removed,
+// what was about to be replaced gets its name back.
+void clear_leftovers(const std::filesystem::path& parent);
+
+}  // namespace m2::train

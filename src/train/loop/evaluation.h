@@ -1,0 +1,29 @@
+// How well a model tells masked words of texts that it was not trained on.
+#pragma once
+
+#include <optional>
+
+#include "train/loop/sample_batches.h"
+#include "train/models/model.h"
+
+namespace m2::train {
+
+struct EvaluationResult {
+  double loss = 0;      // mean cross-entropy over all labelled tokens, in nats
+  double accuracy = 0;  // share of them whose word has the largest logit
+  int64_t labelled = 0;
+
+  double perplexity() const;
+};
+
+struct EvaluationOptions {
+  int64_t samples = -1;  // the first of an epoch; -1: all
+  int64_t rows = 1;      // samples a forward pass
+  bool bf16 = false;
+};
+
+// Masks are the same each time. None where a stop was asked for meanwhile.
+std::optional<EvaluationResult> evaluate(const Model& model, const SampleBatches& batches,
+                                         const EvaluationOptions& options);
+
+}  // namespace m2::train

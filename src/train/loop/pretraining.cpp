@@ -1,0 +1,316 @@
+#include "train/loop/pretraining.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <limits>
+#include <utility>
+
+#include "checkpoint/new_file.h"
+#include "config/flops.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "train/checkpoints/checkpoint_store.h"
+#include "train/checkpoints/run_folder.h"
+#include "train/checkpoints/whole_folder.h"
+#include "train/loop/batch_prefetch.h"
+#include "train/loop/loss_watch.h"
+#include "train/loop/resume.h"
+#include "train/loop/run_checkpoint.h"
+#include "train/loop/run_log.h"
+#include "train/loop/stop_request.h"
+#include "train/loop/surroundings.h"
+#include "train/loop/trainer.h"
+#include "train/models/model_folder.h"
+
+namespace m2::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kVocabularyMultiple = 8;
+
+// The configuration with what the vocabulary says: its size, and the tokens that ids stand for.
+TrainConfig with_vocabulary(TrainConfig config, const Tokenizer& tokenizer) {
+  const int64_t words = tokenizer.vocab_size();
+  if (tokenizer.special_ids().mask < 0) {
+    throw input_error(concat(tokenizer_path(config),
+                             ": has no [MASK] token, which masked language modelling needs"));
+  }
+  if (!config.vocab_size_stated) {
+    config.model.vocab_size =
+        (words + kVocabularyMultiple - 1) / kVocabularyMultiple * kVocabularyMultiple;
+  } else if (words > config.model.vocab_size) {
+    throw input_error(concat(config.source, ": model_config.vocab_size is ",
+                             config.model.vocab_size, ", too small for the ", words, " tokens of ",
+                             tokenizer_path(config)));
+  }
+  config.model.padding_stated = true;
+  config.model.source = config.source;
+  validate(config.model);
+  return config;
+}
+
+BatchOptions batch_options(const TrainConfig& config, int64_t samples, bool drop_last) {
+  BatchOptions options;
+  options.samples = samples;
+  options.drop_last = drop_last;
+  options.max_seq_len = config.max_seq_len;
+  options.full_length = config.model.padding == Padding::kMaxLength;
+  options.seed = config.seed;
+  return options;
+}
+
+// An evaluation takes every sample once, in the data's order.
+std::optional<SampleBatches> evaluation_batches(const TrainConfig& config,
+                                                const Tokenizer& tokenizer) {
+  if (!config.evaluation) return std::nullopt;
+  LoaderConfig loader = *config.evaluation;
+  loader.shuffle = false;
+  return std::make_optional<SampleBatches>(loader, batch_options(config, 1, false), tokenizer);
+}
+
+RunFolder::Existing existing_run(const SaveConfig& save) {
+  if (save.autoresume) return RunFolder::Existing::kContinue;
+  return save.overwrite ? RunFolder::Existing::kEmpty : RunFolder::Existing::kRefuse;
+}
+
+class Pretraining {
+ public:
+  Pretraining(const TrainConfig& config, int threads);
+  PretrainingResult run();
+
+ private:
+  void resume();
+  void begin_log();
+  bool take_step(const m2::Batch& batch, double wait_seconds);
+  void report(const m2::Batch& batch, const Trainer::Gradient& gradient, double wait_seconds);
+  // False where a stop was asked for meanwhile.
+  bool evaluate_and_save();
+  std::optional<EvaluationResult> evaluate_now() const;
+  void save(std::optional<double> evaluation_loss);
+  RunState state(std::optional<double> evaluation_loss) const;
+  [[noreturn]] void fail_without_number(const Trainer::Gradient& gradient);
+  void check_divergence() const;
+  std::string newest_checkpoint_text() const;
+  PretrainingResult finish();
+  PretrainingResult stop();
+
+  Tokenizer tokenizer_;
+  TrainConfig config_;
+  SampleBatches batches_;
+  std::optional<SampleBatches> evaluation_batches_;
+  RunPlan plan_;
+  Surroundings surroundings_;
+  RunFolder folder_;
+  CheckpointStore store_;
+  std::vector<std::string> vocabulary_files_;
+  Trainer trainer_;
+  LossWatch watch_;
+  std::optional<RunLog> log_;
+  Clock::time_point step_end_;
+
+  int64_t step_ = 0, samples_ = 0, tokens_ = 0;
+  int64_t saved_step_ = -1, evaluated_step_ = -1;
+  std::optional<double> loss_;
+  std::optional<EvaluationResult> evaluation_;
+  double lowest_evaluation_ = std::numeric_limits<double>::infinity();
+};
+
+Pretraining::Pretraining(const TrainConfig& config, int threads)
+    : tokenizer_(Tokenizer::load(tokenizer_path(config))),
+      config_(with_vocabulary(config, tokenizer_)),
+      batches_(config_.train,
+               batch_options(config_, config_.global_train_batch_size, config_.train.drop_last),
+               tokenizer_),
+      evaluation_batches_(evaluation_batches(config_, tokenizer_)),
+      plan_(plan_run(config_, batches_.epoch_batches(), batches_.sample_tokens())),
+      surroundings_(describe_surroundings(threads)),
+      folder_(config_.save.folder, existing_run(config_.save)),
+      store_(folder_.checkpoints()),
+      trainer_(config_),
+      watch_(config_.divergence_margin) {
+  resume();
+  vocabulary_files_ = keep_vocabulary(tokenizer_path(config_), folder_.vocabulary());
+  NewFile file(folder_.configuration().string());
+  const std::string yaml = to_yaml(config_);
+  file.write(std::as_bytes(std::span(yaml)));
+  file.commit();
+}
+
+void Pretraining::resume() {
+  clear_leftovers(folder_.path());
+  const std::optional<RunState> saved = restore(config_, store_, surroundings_, trainer_);
+  if (saved) {
+    step_ = saved->step;
+    samples_ = saved->samples;
+    tokens_ = saved->tokens;
+    saved_step_ = step_;
+    watch_.restore(saved->recent_losses, saved->lowest_loss);
+    lowest_evaluation_ = store_.lowest_evaluation_loss();
+    std::fprintf(stderr, "m2: resumed from step %lld\n", static_cast<long long>(step_));
+  }
+  if (config_.device_train_microbatch_size) {
+    trainer_.set_micro_batch(*config_.device_train_microbatch_size);
+  } else {
+    trainer_.set_micro_batch(saved ? saved->micro_batch : trainer_.find_micro_batch());
+  }
+}
+
+PretrainingResult Pretraining::run() {
+  log_.emplace(folder_, config_.monitors, step_, plan_.total_steps, plan_.console_steps);
+  BatchPrefetch prefetch(batches_, step_, plan_.total_steps);
+  step_end_ = Clock::now();
+  while (step_ < plan_.total_steps) {
+    const m2::Batch batch = prefetch.next();
+    if (!take_step(batch, prefetch.waited_seconds())) return stop();
+    check_divergence();
+    if (!evaluate_and_save() || stop_signal() != 0) return stop();
+  }
+  return finish();
+}
+
+bool Pretraining::take_step(const m2::Batch& batch, double wait_seconds) {
+  const std::optional<Trainer::Gradient> gradient = trainer_.accumulate(batch, step_);
+  if (!gradient) return false;
+  if (!gradient->finite()) fail_without_number(*gradient);
+  trainer_.update(*gradient, learning_rate_factor(plan_.schedule, step_));
+  ++step_;
+  samples_ += batch.rows;
+  tokens_ += batch.tokens;
+  loss_ = gradient->loss;
+  watch_.add(gradient->loss);
+  report(batch, *gradient, wait_seconds);
+  return true;
+}
+
+void Pretraining::report(const m2::Batch& batch, const Trainer::Gradient& gradient,
+                         double wait_seconds) {
+  const auto now = Clock::now();
+  StepFacts facts;
+  facts.report.step = step_;
+  facts.report.loss = gradient.loss;
+  facts.report.tokens = batch.tokens;
+  facts.report.seconds = std::chrono::duration<double>(now - step_end_).count();
+  facts.report.wait_seconds = wait_seconds;
+  facts.learning_rate = config_.optimizer.lr * learning_rate_factor(plan_.schedule, step_ - 1);
+  facts.gradient_norm = gradient.norm;
+  facts.total_samples = samples_;
+  facts.total_tokens = tokens_;
+  facts.flops = 3 * (static_cast<double>(batch.rows * batch.length) *
+                         (dense_flops_per_token(config_.model) +
+                          attention_flops_per_token(config_.model, batch.length)) +
+                     static_cast<double>(batch.labelled) * mlm_head_flops_per_label(config_.model));
+  log_->add_step(facts, trainer_.model(), trainer_.optimizer());
+  step_end_ = now;
+}
+
+bool Pretraining::evaluate_and_save() {
+  std::optional<double> evaluation_loss;
+  bool is_best = false;
+  const bool last = step_ == plan_.total_steps;
+  if (evaluation_batches_ && (is_due(step_, plan_.evaluation_steps) || last)) {
+    const std::optional<EvaluationResult> result = evaluate_now();
+    if (!result) return false;
+    evaluation_ = result;
+    evaluation_loss = result->loss;
+    is_best = config_.save.best > 0 && result->loss < lowest_evaluation_;
+    lowest_evaluation_ = std::min(lowest_evaluation_, result->loss);
+    log_->add_evaluation(step_, *result);
+    step_end_ = Clock::now();
+  }
+  if (is_due(step_, plan_.save_steps) || is_best || last) {
+    save(evaluation_loss);
+    step_end_ = Clock::now();
+  }
+  return true;
+}
+
+std::optional<EvaluationResult> Pretraining::evaluate_now() const {
+  EvaluationOptions options;
+  if (config_.eval_subset_num_batches >= 0) {
+    options.samples = config_.eval_subset_num_batches * config_.global_eval_batch_size;
+  }
+  options.rows = config_.device_eval_batch_size.value_or(trainer_.micro_batch());
+  options.bf16 = config_.precision == TrainPrecision::kAmpBf16;
+  return evaluate(trainer_.model(), *evaluation_batches_, options);
+}
+
+RunState Pretraining::state(std::optional<double> evaluation_loss) const {
+  RunState state;
+  state.step = step_;
+  state.samples = samples_;
+  state.tokens = tokens_;
+  state.micro_batch = trainer_.micro_batch();
+  state.seed = config_.seed;
+  state.evaluation_loss = evaluation_loss;
+  state.recent_losses = watch_.recent();
+  state.lowest_loss = watch_.lowest();
+  state.surroundings = surroundings_;
+  state.configuration = to_yaml(config_);
+  return state;
+}
+
+void Pretraining::save(std::optional<double> evaluation_loss) {
+  if (saved_step_ == step_) return;
+  try {
+    log_->flush();
+    store_.save(step_, [&](const std::filesystem::path& folder) {
+      write_run_checkpoint(folder, trainer_.model(), trainer_.optimizer(), state(evaluation_loss),
+                           vocabulary_files_);
+    });
+    saved_step_ = step_;
+    store_.prune(config_.save.last, config_.save.best);
+  } catch (const Error& error) {
+    throw failed_error(concat(error.what(), "; ", newest_checkpoint_text()));
+  }
+}
+
+std::string Pretraining::newest_checkpoint_text() const {
+  const std::vector<SavedCheckpoint> all = store_.list();
+  if (all.empty()) return "no checkpoint was saved before";
+  return concat("autoresume=true goes on from ", all.front().folder.string());
+}
+
+void Pretraining::fail_without_number(const Trainer::Gradient& gradient) {
+  trainer_.model().parameters().clear_gradients();
+  save(std::nullopt);  // weights and moments have not met that gradient
+  throw failed_error(concat("step ", step_ + 1, ": the ",
+                            std::isfinite(gradient.loss) ? "gradient" : "loss",
+                            " is not finite, the step was not taken; a lower optimizer.lr or "
+                            "gradient clipping may help; ",
+                            newest_checkpoint_text()));
+}
+
+void Pretraining::check_divergence() const {
+  if (!watch_.diverged()) return;
+  throw failed_error(concat("step ", step_, ": the loss has risen from ", *watch_.lowest(), " to ",
+                            *watch_.mean(), " (means over ", LossWatch::kSteps,
+                            " steps); lower optimizer.lr, or raise divergence_margin; ",
+                            newest_checkpoint_text()));
+}
+
+PretrainingResult Pretraining::finish() {
+  replace_folder(folder_.model(), [&](const std::filesystem::path& folder) {
+    save_model_folder(trainer_.model(), folder.string(), vocabulary_files_);
+  });
+  return {0, step_, loss_, evaluation_, folder_.model()};
+}
+
+PretrainingResult Pretraining::stop() {
+  if (step_ > 0) save(std::nullopt);
+  PretrainingResult result{stop_signal(), step_, loss_, evaluation_, {}};
+  const std::vector<SavedCheckpoint> all = store_.list();
+  if (!all.empty()) result.saved = all.front().folder;
+  return result;
+}
+
+}  // namespace
+
+PretrainingResult pretrain(const TrainConfig& config, int threads) {
+  watch_stop_signals();
+  return Pretraining(config, threads).run();
+}
+
+}  // namespace m2::train

@@ -1,0 +1,177 @@
+"""A training that was stopped goes on to the same bits."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from training import (
+    INTERRUPTED,
+    PROGRAM,
+    TERMINATED,
+    digest,
+    environment,
+    flip_byte,
+    losses,
+    m2,
+    needs_trainer,
+    run,
+    steps_saved,
+    weights,
+    write_config,
+)
+
+pytestmark = needs_trainer
+
+
+@pytest.fixture(scope="module")
+def straight(data, tmp_path_factory):
+    """40 steps in one go, with dropout, so that its masks are looked at too."""
+    config, into = write_config(data, tmp_path_factory.mktemp("straight"))
+    m2("train", "mlm", config)
+    return into
+
+
+@pytest.fixture
+def halfway(data, tmp_path):
+    """20 of the 40 steps."""
+    config, into = write_config(data, tmp_path)
+    m2("train", "mlm", config, "max_duration=20ba", "scheduler.t_max=40ba")
+    shutil.rmtree(into / "model")
+    return config, into
+
+
+def go_on(config, *words):
+    done = run("train", "mlm", config, "--resume", "scheduler.t_max=40ba", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def start(config, *words):
+    return subprocess.Popen([PROGRAM, "train", "mlm", config, *words], env=environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_step(into, step, process):
+    """Until metrics.jsonl tells of that step."""
+    for _ in range(2400):
+        if process.poll() is not None:
+            return
+        try:
+            if f'"step":{step},' in (into / "metrics.jsonl").read_text():
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.025)
+    raise AssertionError("the training did not get there")
+
+
+def test_killed_at_three_places(straight, data, tmp_path):
+    config, into = write_config(data, tmp_path)
+    words = ("save_interval=3ba", "autoresume=true", "log_to_console=true")
+    stops = sorted(random.Random(3).sample(range(5, 39), 3))
+    for stop in stops:
+        process = start(config, *words)
+        for line in process.stderr:  # a step's line comes when it is done
+            if line.startswith("step ") and int(line.split()[1].split("/")[0]) >= stop:
+                break
+        process.kill()
+        process.communicate()
+    done = run("train", "mlm", config, *words)
+    assert done.returncode == 0
+    # The newest checkpoint is of the last multiple of 3, or the one before where it was not whole yet.
+    told = int(done.stderr.split("resumed from step ")[1].split()[0])
+    assert told % 3 == 0 and stops[-1] - 5 <= told <= stops[-1] + 1
+    assert weights(into) == weights(straight)
+    assert digest(into / "checkpoints/step-40/optimizer.safetensors") == digest(
+        straight / "checkpoints/step-40/optimizer.safetensors")
+    assert losses(into) == losses(straight)  # each step once, though some were taken twice
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, TERMINATED), (signal.SIGINT, INTERRUPTED)])
+def test_a_signal_saves_and_ends(straight, data, tmp_path, number, code):
+    config, into = write_config(data, tmp_path)
+    process = start(config, "log_to_console=true", "save_interval=1000ba", "eval_interval=1000ba")
+    for line in process.stderr:
+        if line.startswith("step 7/"):
+            break
+    process.send_signal(number)
+    _, stderr = process.communicate()
+    assert process.returncode == code
+    (saved,) = steps_saved(into)
+    assert 7 <= saved < 40
+    last = stderr.splitlines()[-1]
+    assert last.startswith("m2: ") and f"step-{saved}" in last and "autoresume=true" in last
+    told = go_on(config, "save_interval=1000ba", "eval_interval=1000ba")
+    assert told == f"m2: resumed from step {saved}\n"
+    assert weights(into) == weights(straight)
+
+
+def test_no_warning_where_nothing_differs(straight, halfway):
+    config, into = halfway
+    assert go_on(config) == "m2: resumed from step 20\n"
+    assert weights(into) == weights(straight)
+
+
+def test_other_threads_and_settings_are_told(halfway):
+    config, _ = halfway
+    told = go_on(config, "--threads=2", "optimizer.lr=1e-3").splitlines()
+    assert len(told) == 3
+    assert "threads 2 instead of 1" in told[0]
+    assert "optimizer.lr" in told[1] and "seed" not in told[1]
+    assert told[2] == "m2: resumed from step 20"
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(straight, halfway):
+    config, into = halfway
+    flip_byte(into / "checkpoints/step-20/optimizer.safetensors")
+    told = go_on(config).splitlines()
+    assert len(told) == 2
+    assert "step-20" in told[0] and "optimizer.safetensors" in told[0]
+    assert told[1] == "m2: resumed from step 10"
+    assert weights(into) == weights(straight)
+
+
+@pytest.mark.parametrize("name", ["state.json", "config.json", "model.safetensors", "SHA256SUMS"])
+def test_every_file_is_watched(halfway, name):
+    config, into = halfway
+    flip_byte(into / "checkpoints/step-20" / name, 20)
+    assert "resumed from step 10" in go_on(config, "max_duration=11ba")
+
+
+def test_what_a_killed_run_left_is_cleared(straight, halfway):
+    config, into = halfway
+    (into / "checkpoints/step-30.part").mkdir()
+    (into / "checkpoints/step-30.part/model.safetensors").write_bytes(b"half")
+    (into / "checkpoints/step-20").rename(into / "checkpoints/step-20.old")  # killed while replacing it
+    (into / "checkpoints/step-10").rename(into / "checkpoints/step-10.gone")  # while removing it
+    assert "resumed from step 20" in go_on(config)
+    assert steps_saved(into) == [20, 30, 40]
+    assert weights(into) == weights(straight)
+
+
+def test_another_run_goes_on_from_a_checkpoint(straight, halfway, data, tmp_path):
+    _, into = halfway
+    folder = tmp_path / "other"
+    folder.mkdir()
+    config, other = write_config(data, folder)
+    done = run("train", "mlm", config, f"load_path={into}/checkpoints/step-10")
+    assert "resumed from step 10" in done.stderr, done.stderr
+    assert weights(other) == weights(straight)
+
+
+def test_a_whole_run_has_nothing_left_to_do(straight, data, tmp_path):
+    shutil.copytree(straight, tmp_path / "run")
+    config, into = write_config(data, tmp_path)
+    before = weights(into)
+    assert "resumed from step 40" in go_on(config)
+    assert weights(into) == before
+
+
+def test_state_lists_what_bits_depend_on(straight):
+    state = json.loads((straight / "checkpoints/step-40/state.json").read_text())
+    assert set(state["surroundings"]) == {"version", "build", "libtorch", "processor", "isa", "threads"}
+    assert all(state["surroundings"].values())
