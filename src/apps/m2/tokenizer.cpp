@@ -2,8 +2,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
-#include <string_view>
 
 #include "apps/m2/command.h"
 #include "apps/m2/new_folder.h"
@@ -12,9 +10,10 @@
 #include "cli/progress.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "core/mapped_file.h"
 #include "core/text.h"
 #include "core/threads.h"
+#include "documents/document_reader.h"
+#include "documents/input_files.h"
 #include "tokenizer/train_word_piece.h"
 #include "tokenizer/word_counter.h"
 #include "tokenizer/write_tokenizer.h"
@@ -23,51 +22,36 @@ namespace m2 {
 namespace {
 
 constexpr int64_t kLargestVocabulary = 1'000'000;  // its tokenizer.json is still read
-constexpr double kBytesInKilobyte = 1000;
+constexpr uint64_t kBytesInKilobyte = 1000;
 
 struct TrainFlags {
-  std::vector<std::string> files;
+  std::vector<std::string> inputs;
   WordPieceTraining training;
   bool lowercase = true;
   int threads = 0;
   std::string output;
 };
 
-using TakeText = std::function<void(std::string_view text)>;
-
-// Hands over the text of each file. What `take` says of a text gets the file's name in front.
-void read_texts(const std::vector<std::string>& files, const TakeText& take) {
-  for (const std::string& path : files) {
-    const MappedFile file(path);
-    const auto bytes = file.bytes();
-    try {
-      take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kInput) throw;
-      throw input_error(concat(path, ": ", error.what()));
-    }
-  }
-}
-
-// Found missing before the first is read, not after minutes.
-uint64_t total_bytes(const std::vector<std::string>& files) {
-  uint64_t total = 0;
-  for (const std::string& path : files) total += MappedFile(path).bytes().size();
-  return total;
-}
-
 WordCounts count_words(const TrainFlags& flags, const NormalizerOptions& normalizer) {
-  const double total = static_cast<double>(std::max<uint64_t>(1, total_bytes(flags.files)));
+  DocumentReader reader(list_input_files(flags.inputs), {});
+  const double total = static_cast<double>(std::max<uint64_t>(1, reader.total_bytes()));
   ThreadPool pool(flags.threads > 0 ? flags.threads : physical_cores());
   Progress progress("counting words", "kB");
   const int64_t longest = WordPieceModel{}.max_characters_per_word;
   WordCounter counter(normalizer, longest, pool, [&](uint64_t bytes) {
     stop_if_interrupted();
-    const double done = static_cast<double>(bytes);
-    progress.update(done / total, static_cast<int64_t>(done / kBytesInKilobyte));
+    progress.update(static_cast<double>(reader.bytes_taken()) / total,
+                    static_cast<int64_t>(bytes / kBytesInKilobyte));
   });
-  read_texts(flags.files, [&](std::string_view text) { counter.add(text); });
-  return counter.take();
+  while (const auto document = reader.next()) counter.add(document->text);
+  WordCounts counts = counter.take();
+  if (counts.words.empty()) {
+    const size_t others = flags.inputs.size() - 1;
+    throw input_error(concat(flags.inputs.front(),
+                             others > 0 ? concat(" and ", others, " more") : "",
+                             ": no words to learn from"));
+  }
+  return counts;
 }
 
 TrainedWordPiece train_on(const WordCounts& counts, const WordPieceTraining& training) {
@@ -91,12 +75,6 @@ void train(const TrainFlags& flags) {
   NormalizerOptions normalizer;
   normalizer.lowercase = normalizer.strip_accents = flags.lowercase;
   const WordCounts counts = count_words(flags, normalizer);
-  if (counts.words.empty()) {
-    const size_t others = flags.files.size() - 1;
-    throw input_error(concat(flags.files.front(),
-                             others > 0 ? concat(" and ", others, " more files") : "",
-                             ": no words to learn from"));
-  }
   const TrainedWordPiece trained = train_on(counts, flags.training);
   const TokenizerParts parts = bert_tokenizer(trained.model, normalizer);
   out.write("vocab.txt", vocabulary_text(parts.model));
@@ -114,10 +92,15 @@ void train(const TrainFlags& flags) {
   output.commit();
 }
 
-void add_train(CLI::App& group) {
-  CLI::App* command = group.add_subcommand("train", "Learn a WordPiece vocabulary from text files");
+void add_vocabulary_training(CLI::App& group) {
+  CLI::App* command = group.add_subcommand("train", "Learn a WordPiece vocabulary from texts");
   const auto flags = std::make_shared<TrainFlags>();
-  command->add_option("FILE", flags->files, "Text files, UTF-8")->required();
+  command
+      ->add_option(
+          "INPUT", flags->inputs,
+          "Files of UTF-8 text, or of JSON lines with a \"text\" (.jsonl, .ndjson, .json), "
+          "plain, .gz or .zst; or folders of them")
+      ->required();
   command->add_option("--output", flags->output, "Folder to make")->required();
   command
       ->add_option("--vocab-size", flags->training.vocab_size,
@@ -146,7 +129,7 @@ void add_train(CLI::App& group) {
       "texts give the same files, whatever the threads. Ends with a line that counts what was\n"
       "read and made; its tokens a word are those of the texts themselves.\n\n"
       "Example:\n"
-      "  m2 tokenizer train --vocab-size 8192 --output my-tokenizer corpus/*.txt");
+      "  m2 tokenizer train --vocab-size 8192 --output my-tokenizer corpus");
   command->callback([flags] { train(*flags); });
 }
 
@@ -155,7 +138,7 @@ void add_train(CLI::App& group) {
 void add_tokenizer(CLI::App& app) {
   CLI::App* group = app.add_subcommand("tokenizer", "Make tokenizers");
   group->require_subcommand(1);
-  add_train(*group);
+  add_vocabulary_training(*group);
 }
 
 }  // namespace m2

@@ -1,6 +1,7 @@
 """`m2 tokenizer train` against the `tokenizers` package: as short texts, the same ids, the same files each time."""
 
 import collections
+import gzip
 import json
 import resource
 import signal
@@ -175,6 +176,17 @@ def test_the_files_depend_on_the_text_alone(tmp_path, small):
     assert files_of(train(tmp_path / "other", *inputs[1], "--vocab-size", 1000)[0]) != expected
 
 
+def test_json_lines_and_compressed_folders(tmp_path, small):
+    """The same documents in other files: the same vocabulary."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    lines = NOVELS[0].read_text().splitlines()
+    (folder / "a.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines[:800]))
+    (folder / "b.txt.gz").write_bytes(gzip.compress("\n".join(lines[800:900]).encode()))
+    (folder / "c.txt").write_text("\n".join(lines[900:]))
+    assert files_of(train(tmp_path / "out", folder, "--vocab-size", 1000)[0]) == files_of(small)
+
+
 def test_a_model_can_be_made_with_it(small, tmp_path):
     succeed("init", "--preset", "m2-bert-80M", "--length", 8, "--vocab", small / "vocab.txt", tmp_path / "model")
     assert program_ids(small, ["a text"]) == [json.loads(succeed(
@@ -200,16 +212,19 @@ def test_bad_input_is_one_line(tmp_path):
     train_words = ("tokenizer", "train", "--output", out)
     refuse(INPUT, *train_words, tmp_path / "missing", says="missing")
     refuse(INPUT, *train_words, good, tmp_path / "missing", says="missing")
-    refuse(INPUT, *train_words, tmp_path, says="folder")
+    (tmp_path / "folder").mkdir()
+    refuse(INPUT, *train_words, tmp_path / "folder", says=["folder", "no text"])
     for text in ("", " \n\t", "x" * 101):
         (tmp_path / "empty").write_text(text)
         refuse(INPUT, *train_words, tmp_path / "empty", says=["empty", "no words"])
     (tmp_path / "bytes").write_bytes(b"good \xff bad")
     refuse(INPUT, *train_words, good, tmp_path / "bytes", says=["bytes", "not UTF-8", "byte 5"])
+    (tmp_path / "bad.jsonl").write_text('{"text": "good"}\n{"body": "bad"}\n')
+    refuse(INPUT, *train_words, tmp_path / "bad.jsonl", says=["bad.jsonl:2", "text"])
     refuse(USAGE, *train_words, good, "--vocab-size", 8, says=["8", "special tokens", "characters"])
     for flag in ("--vocab-size", "--min-frequency", "--limit-alphabet", "--threads"):
         refuse(USAGE, *train_words, good, flag, "-1", says=flag)
-    refuse(USAGE, *train_words, says="FILE")
+    refuse(USAGE, *train_words, says="INPUT")
     refuse(USAGE, "tokenizer", "train", good, says="--output")
     refuse(USAGE, "tokenizer", says="subcommand")
     assert not out.exists()
