@@ -11,15 +11,18 @@ PYTEST = M2_BUILD_DIR=$(CURDIR)/$(1) $(PYTHON) -m pytest -q tests -p no:cachepro
   -o markers="slow: takes minutes, run by make test-slow"$$'\n'"asan: also run by make test-asan"$$'\n'"tsan: also run by make test-tsan"
 CTEST := ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: help build install demo test test-all test-asan test-tsan test-slow test-clients fuzz mutants check-bits lint format \
+.PHONY: help build train install demo test test-all test-asan test-tsan test-slow test-clients fuzz mutants check-bits lint format \
   clean bench bench-kernels bench-venv \
-  build-packages test-packages client-packages browser-packages venv clients-venv build-tests
+  build-packages training-packages test-packages client-packages browser-packages venv training-venv clients-venv build-tests
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: build-packages  ## the program, build/release/m2
 	@tools/build.sh release
+
+train: build-packages training-venv  ## the program with m2-train, build/release/m2-train; TORCH_PIP_ARGS="--index-url URL" for a CPU torch
+	@M2_BUILD_TRAINING=ON tools/build.sh release
 
 install: build  ## the program and the library for other programs, make install PREFIX=/usr/local
 	cmake --install build/release --prefix "$(PREFIX)"
@@ -84,6 +87,9 @@ clean:  ## remove build/, .venv/ and what test-clients installs
 build-packages:
 	@tools/install_packages.sh build
 
+training-packages:
+	@tools/install_packages.sh build training
+
 browser-packages:
 	@tools/install_packages.sh browser
 
@@ -96,6 +102,9 @@ venv: test-packages
 bench-venv: test-packages
 	@tools/make_venv.sh bench/requirements.txt bench/.venv
 
+training-venv: training-packages
+	@tools/make_venv.sh tools/training-requirements.txt
+
 clients-venv: test-packages
 	@tools/make_venv.sh tests/requirements-clients.txt .venv-clients
 
@@ -104,5 +113,5 @@ client-packages:
 	@command -v npm >/dev/null || tools/install_packages.sh clients
 	@cd tests/clients/node; [[ node_modules/.package-lock.json -nt package-lock.json ]] || npm ci --no-audit --no-fund
 
-build-tests: test-packages
-	@M2_BUILD_TESTS=ON tools/build.sh release
+build-tests: test-packages venv
+	@M2_BUILD_TESTS=ON M2_BUILD_TRAINING=ON tools/build.sh release

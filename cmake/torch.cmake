@@ -1,5 +1,8 @@
 # libtorch, out of the torch wheel of a Python environment. Its own package file stops at CUDA wheels
 # on machines without CUDA, so the targets are made here: m2_torch is what the training rungs link.
+if(DEFINED ENV{M2_TORCH_PYTHON})
+  set(M2_TORCH_PYTHON $ENV{M2_TORCH_PYTHON})
+endif()
 set(M2_TORCH_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH "Python that has torch")
 execute_process(
   COMMAND ${M2_TORCH_PYTHON} -c "import os, importlib.util as u; print(os.path.dirname(u.find_spec('torch').origin))"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/install_packages.sh build|tests|clients|fuzz|browser...
+# tools/install_packages.sh build|training|tests|clients|fuzz|browser...
 # Sees to it that the system packages of the named groups are there. On Debian and Ubuntu it installs
 # what is missing with apt-get; elsewhere it names what is missing and stops. When nothing is missing
 # it touches neither the network nor the disk.
@@ -30,6 +30,8 @@ tests libgtest-dev       header:gtest/gtest.h
 tests libgmock-dev       header:gmock/gmock.h
 tests libbenchmark-dev   header:benchmark/benchmark.h
 tests libfftw3-dev       header:fftw3.h
+training python3         command:python3
+training python3-venv    python:ensurepip
 tests python3            command:python3
 tests python3-venv       python:ensurepip
 tests curl               command:curl
@@ -60,7 +62,7 @@ stop() {
   exit 1
 }
 
-[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|tests|clients|fuzz|browser..."
+[[ $# -gt 0 ]] || stop "usage: tools/install_packages.sh build|training|tests|clients|fuzz|browser..."
 debian=no
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian=yes; fi
 

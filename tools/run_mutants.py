@@ -141,7 +141,10 @@ def run(command, log, environment=None, limit=None):
 
 
 def build(targets, log):
-    environment = os.environ | {"M2_BUILD_TESTS": "ON", "CCACHE_BASEDIR": str(TREE)}
+    python = ROOT / ".venv" / "bin" / "python"
+    environment = os.environ | {"M2_BUILD_TESTS": "ON", "CCACHE_BASEDIR": str(TREE),
+                                "M2_BUILD_TRAINING": "ON" if python.exists() else "OFF",
+                                "M2_TORCH_PYTHON": str(python)}
     if run(["tools/build.sh", "release", *sorted(targets)], log, environment) != 0:
         raise Trouble(f"does not build (see {log.relative_to(ROOT)})")
 

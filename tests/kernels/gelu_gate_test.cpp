@@ -64,5 +64,45 @@ TEST_P(GeluGateTest, NotANumberComesThrough) {
   for (size_t i = 0; i < 16; ++i) EXPECT_TRUE(std::isnan(out[i]));
 }
 
+struct Gradients {
+  std::vector<float> dh, dgate;
+  std::vector<double> dh_wanted, dgate_wanted;
+};
+
+// Three rows of random halves; the slope times `factor` is what the reference is asked for.
+Gradients gradients(size_t width, float factor = 1) {
+  const auto h = random_floats(3 * 2 * width, 1, 2.0);
+  auto dout = random_floats(3 * width, 2);
+  std::vector<float> both(3 * 2 * width);
+  GeluGateGradientTile tile = {3,           width,       2 * width,
+                               width,       h.data(),    h.data() + width,
+                               dout.data(), both.data(), both.data() + width};
+  gelu_gate_gradient(tile);
+  Gradients found;
+  for (size_t row = 0; row < 3; ++row) {
+    const float* first = both.data() + row * 2 * width;
+    found.dh.insert(found.dh.end(), first, first + width);
+    found.dgate.insert(found.dgate.end(), first + width, first + 2 * width);
+  }
+  for (float& value : dout) value *= factor;
+  found.dh_wanted.resize(3 * width);
+  found.dgate_wanted.resize(3 * width);
+  reference::gelu_gate_gradient(tile, found.dh_wanted.data(), found.dgate_wanted.data());
+  return found;
+}
+
+TEST_P(GeluGateTest, GradientsMatchTheReference) {
+  for (const size_t width : {1u, 7u, 16u, 17u, 250u, 256u}) {
+    const Gradients g = gradients(width);
+    EXPECT_LT(relative_error(g.dh, g.dh_wanted), 2 * kBound) << width;  // Φ and φ
+    EXPECT_LT(relative_error(g.dgate, g.dgate_wanted), kBound) << width;
+  }
+}
+
+TEST_P(GeluGateTest, GradientsOfAnotherSlopeFail) {
+  const Gradients g = gradients(64, 1.001f);
+  EXPECT_GT(relative_error(g.dh, g.dh_wanted), 5e-4);
+}
+
 }  // namespace
 }  // namespace m2
