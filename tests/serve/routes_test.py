@@ -171,6 +171,16 @@ def test_prompts(server, prompted):
     assert "passage" in error and "query" in error
 
 
+def test_a_default_prompt_that_cannot_be_served_is_the_requests_error(prompted, tmp_path):
+    folder = tmp_path / "pools-without-prompt"
+    shutil.copytree(prompted, folder)
+    pooling = folder / "1_Pooling/config.json"
+    pooling.write_text(json.dumps(json.loads(pooling.read_text()) | {"include_prompt": False}))
+    with Server(folder) as server:
+        answer = server.post("/v1/embeddings", {"input": "a"}, status=400)
+        assert "include_prompt" in answer["error"]["message"]
+
+
 def test_cuts_are_asked_for_and_told(server, model, prompted):
     expected = vectors(model, "--truncate", "end", TEXTS[0], LONG)
     status, headers, text = server.ask("POST", "/v1/embeddings", {"input": [TEXTS[0], LONG], "truncate": True})

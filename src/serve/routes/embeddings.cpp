@@ -70,7 +70,7 @@ Prepared embeddings_route(const HttpRequest& request, const RouteContext& contex
   const auto dimensions = json.integer("dimensions", 1, width);
   InputOptions options;
   options.truncate = json.flag("truncate").value_or(context.options.auto_truncate);
-  options.prompt = prompt_of(loaded, {});
+  options.prompt = served_prompt(loaded, {});
   const bool own_errors = json.flag("per_input_errors").value_or(false);
   InputReader reader(model, context.options, options);
   reader.add_texts_or_ids(input, "input");

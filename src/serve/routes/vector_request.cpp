@@ -45,10 +45,14 @@ InputOptions truncation_options(const RequestJson& json, const RouteContext& con
 std::string wanted_prompt(const RequestJson& json, const Model& model) {
   EmbedOptions options;
   options.prompt_name = json.optional_text("prompt_name");
+  return served_prompt(model, options);
+}
+
+std::string served_prompt(const Model& model, const EmbedOptions& options) {
   try {
     return prompt_of(model, options);
   } catch (const Error& error) {
-    throw ApiError(ApiProblem::kBadRequest, error.what(), "prompt_name");
+    throw ApiError(ApiProblem::kBadRequest, error.what(), options.prompt_name ? "prompt_name" : "");
   }
 }
 

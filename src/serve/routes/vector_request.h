@@ -21,6 +21,8 @@ void check_response_size(const Inputs& inputs, const RouteContext& context, size
 // it: "truncate" and "truncation_direction"; "prompt_name", or the model's default; and all three.
 InputOptions truncation_options(const RequestJson& json, const RouteContext& context);
 std::string wanted_prompt(const RequestJson& json, const Model& model);
+// The prompt that options name; ApiError(kBadRequest) where the model cannot take one.
+std::string served_prompt(const Model& model, const EmbedOptions& options);
 InputOptions inference_options(const RequestJson& json, const RouteContext& context,
                                const Model& model);
 
