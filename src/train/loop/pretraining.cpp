@@ -229,8 +229,12 @@ bool Pretraining::evaluate_and_save() {
 
 std::optional<EvaluationResult> Pretraining::evaluate_now() const {
   EvaluationOptions options;
+  const int64_t size = config_.global_eval_batch_size;
+  const int64_t whole_batches = evaluation_batches_->epoch_samples() / size;
   if (config_.eval_subset_num_batches >= 0) {
-    options.samples = config_.eval_subset_num_batches * config_.global_eval_batch_size;
+    options.samples = config_.eval_subset_num_batches * size;
+  } else if (config_.evaluation->drop_last && whole_batches > 0) {
+    options.samples = whole_batches * size;
   }
   options.rows = config_.device_eval_batch_size.value_or(trainer_.micro_batch());
   options.bf16 = config_.precision == TrainPrecision::kAmpBf16;

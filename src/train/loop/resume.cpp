@@ -65,6 +65,15 @@ void tell_differences(const TrainConfig& config, const RunState& state, const fs
   }
 }
 
+// Whether the learning rate depends on how long the whole training is.
+bool rate_depends_on_duration(const std::map<std::string, std::string>& settings) {
+  for (const char* key : {"scheduler.t_warmup", "scheduler.t_max"}) {
+    const auto found = settings.find(key);
+    if (found != settings.end() && found->second.find("dur") != std::string::npos) return true;
+  }
+  return false;
+}
+
 // The checkpoint that load_path means: a folder step-N, or the newest of a run; none where it is a
 // model.
 std::optional<fs::path> checkpoint_of(const fs::path& path) {
@@ -89,7 +98,8 @@ std::string settings_difference(const std::string& now, const std::string& saved
   }
   std::vector<std::string> named;
   for (const std::string& key : keys) {
-    if (!has_no_effect(key)) named.push_back(key);
+    const bool idle = key == "max_duration" && !rate_depends_on_duration(ours);
+    if (!idle && !has_no_effect(key)) named.push_back(key);
   }
   return join(named, ", ");
 }

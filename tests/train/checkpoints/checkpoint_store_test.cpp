@@ -119,7 +119,7 @@ TEST_F(CheckpointStoreTest, HashListsNameNothingOutside) {
   const fs::path list = folder_ / "checkpoints/step-1" / kHashList;
   const std::string whole = read(list);
   EXPECT_EQ(find_damage(list.parent_path()), "");
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string(), std::string("x"), std::string(64, 'a') + "  ../step-1/weights\n",
         std::string(64, 'g') + "  weights\n", std::string(64, 'a') + " weights\n"}) {
     write(list, bad);

@@ -39,7 +39,7 @@ def test_loss_falls(trained):
     assert list(told) == list(range(1, 41))
     # A model of random weights tells 400 words apart no better than by chance.
     assert abs(told[1] - math.log(400)) < 0.3
-    assert told[40] < told[1] - 0.7
+    assert told[40] < told[1] - 0.4
 
 
 def test_metrics_of_a_step(trained):
@@ -48,7 +48,7 @@ def test_metrics_of_a_step(trained):
     assert first["learning_rate"] == 0
     assert first["samples"] == 8 and last["samples"] == 320
     assert 0 < first["tokens"] <= 8 * 32
-    assert last["learning_rate"] == pytest.approx(3e-3 * (1 - 0.98 * 35 / 36))
+    assert last["learning_rate"] == pytest.approx(1e-2 * (1 - 0.98 * 35 / 36))
 
 
 def test_evaluations_are_told(trained):
@@ -91,7 +91,7 @@ def test_same_run_twice_is_the_same_to_the_byte(trained, data, tmp_path):
 @pytest.mark.parametrize("rows", [1, 3, 8])
 def test_micro_batches_agree(trained, data, tmp_path, rows):
     config, into = write_config(data, tmp_path)
-    m2("train", "mlm", config, "max_duration=6ba", "scheduler.t_max=40ba", f"device_train_microbatch_size={rows}")
+    m2("train", "mlm", config, "max_duration=6ba", f"device_train_microbatch_size={rows}")
     expected, found = losses(trained[1]), losses(into)
     # The same sums in another order: fp32's rounding, and what six small updates make of it.
     for step in range(1, 7):
@@ -112,10 +112,10 @@ def test_dropout_masks_do_not_depend_on_the_cut(data, tmp_path):
 def test_automatic_micro_batch_is_remembered(data, tmp_path):
     config, into = write_config(data, tmp_path)
     words = ("train", "mlm", config, "device_train_microbatch_size=auto", "autoresume=true")
-    m2(*words, "max_duration=2ba", "scheduler.t_max=4ba")
+    m2(*words, "max_duration=2ba")
     state = json.loads((into / "checkpoints/step-2/state.json").read_text())
     assert state["micro_batch"] == 8  # so small a model fits whole
-    m2(*words, "max_duration=4ba", "scheduler.t_max=4ba")
+    m2(*words, "max_duration=4ba")
     assert json.loads((into / "checkpoints/step-4/state.json").read_text())["micro_batch"] == 8
 
 
@@ -137,7 +137,7 @@ def test_weights_of_a_model_are_trained_on(trained, data, tmp_path):
     torch.save({"state": {"model": {f"model.{name}": torch.from_numpy(value) for name, value in values.items()}}},
                composer)
     for source in (model, composer):
-        folder = tmp_path / source.name
+        folder = tmp_path / f"from-{source.name}"
         folder.mkdir()
         config, into = write_config(data, folder)
         m2("train", "mlm", config, f"load_path={source}", "load_weights_only=true", "max_duration=1ba")
@@ -155,7 +155,7 @@ def test_activation_checkpointing_changes_no_bit(trained, data, tmp_path):
 
 def test_bf16_stays_near(trained, data, tmp_path):
     config, into = write_config(data, tmp_path)
-    m2("train", "mlm", config, "max_duration=4ba", "scheduler.t_max=40ba", "precision=amp_bf16")
+    m2("train", "mlm", config, "max_duration=4ba", "precision=amp_bf16")
     expected, found = losses(trained[1]), losses(into)
     for step in range(1, 5):  # bf16 keeps 8 bits: some thousandths of a loss of 6
         assert found[step] == pytest.approx(expected[step], rel=5e-3)
@@ -189,6 +189,7 @@ def test_monitors_report(data, tmp_path):
     assert list((into / "tensorboard").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.slow  # makes 80 M weights
 def test_bench_train():
     told = json.loads(m2("bench", "train", "--preset", "m2-bert-80M", "--lengths", 16, "--batch", 1, "--repeats", 1,
                          "--threads", 1, "--json"))

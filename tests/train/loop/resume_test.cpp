@@ -16,7 +16,10 @@ TEST(SettingsDifference, NamesWhatResultsDependOn) {
                                 "save_folder: b\nmax_duration: 5ba\nprecision: fp32\n",
                                 saved),
             "optimizer.betas.1, precision, seed");
-  EXPECT_EQ(settings_difference("seed: 1\n", "seed: 1\nmax_duration: 5ba\n"), "max_duration");
+  EXPECT_EQ(settings_difference("max_duration: 9ba\n", "max_duration: 5ba\n"), "");
+  const std::string schedule = "scheduler:\n  t_max: 1dur\n";
+  EXPECT_EQ(settings_difference(schedule + "max_duration: 9ba", schedule + "max_duration: 5ba"),
+            "max_duration");
 }
 
 TEST(ArchitectureDifference, NamesSizesAndSwitches) {

@@ -39,13 +39,13 @@ def straight(data, tmp_path_factory):
 def halfway(data, tmp_path):
     """20 of the 40 steps."""
     config, into = write_config(data, tmp_path)
-    m2("train", "mlm", config, "max_duration=20ba", "scheduler.t_max=40ba")
+    m2("train", "mlm", config, "max_duration=20ba")
     shutil.rmtree(into / "model")
     return config, into
 
 
 def go_on(config, *words):
-    done = run("train", "mlm", config, "--resume", "scheduler.t_max=40ba", *words)
+    done = run("train", "mlm", config, "--resume", *words)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -118,7 +118,7 @@ def test_no_warning_where_nothing_differs(straight, halfway):
 
 def test_other_threads_and_settings_are_told(halfway):
     config, _ = halfway
-    told = go_on(config, "--threads=2", "optimizer.lr=1e-3").splitlines()
+    told = go_on(config, "--threads=2", "optimizer.lr=1e-3", "max_duration=21ba").splitlines()
     assert len(told) == 3
     assert "threads 2 instead of 1" in told[0]
     assert "optimizer.lr" in told[1] and "seed" not in told[1]

@@ -59,10 +59,11 @@ eval_loader:
     mlm_probability: 0.15
 optimizer:
   name: decoupled_adamw
-  lr: 3.0e-3
+  lr: 1.0e-2
 scheduler:
   name: linear_decay_with_warmup
   t_warmup: 4ba
+  t_max: 40ba
 algorithms:
   gradient_clipping:
     clipping_type: norm
@@ -107,7 +108,7 @@ def check_one_line(done, code, says):
     assert done.returncode == code, (done.returncode, done.stderr)
     errors = [line for line in done.stderr.splitlines() if line.startswith("m2: error: ")]
     assert len(errors) == 1, done.stderr
-    for part in [says] if isinstance(says, str) else says:
+    for part in says if isinstance(says, list) else [says]:
         assert str(part) in errors[0], done.stderr
     return errors[0]
 
