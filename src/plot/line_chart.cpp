@@ -136,7 +136,23 @@ class Drawing {
         x_(chart.x, values_of(chart, &PlotPoint::x)),
         y_(chart.y, values_of(chart, &PlotPoint::y)) {}
 
-  std::string svg() const { return begin() + axes() + lines() + legend() + "</svg>\n"; }
+  // The chart's elements, from its upper left corner on.
+  std::string elements() const { return heading() + axes() + lines() + legend(); }
+
+  double width() const {
+    size_t longest = 0;
+    for (const PlotSeries& series : chart_.series) {
+      longest = std::max(longest, characters(series.name));
+    }
+    const double legend = kPlotWidth + kLegendMark + kLetter * static_cast<double>(longest);
+    const double heading = kLetter * static_cast<double>(characters(chart_.subtitle));
+    return kLeft + std::max(legend, heading) + kRight;
+  }
+
+  double height() const {
+    const double legend = kLegendLine * static_cast<double>(chart_.series.size());
+    return kTop + std::max(kPlotHeight, legend) + kBelow;
+  }
 
  private:
   // Of points that are shown: one that has no place on one axis has no say in the other.
@@ -157,30 +173,9 @@ class Drawing {
   double left_of(double x) const { return kLeft + kPlotWidth * x_.position(x); }
   double top_of(double y) const { return kTop + kPlotHeight * (1 - y_.position(y)); }
 
-  double width() const {
-    size_t longest = 0;
-    for (const PlotSeries& series : chart_.series) {
-      longest = std::max(longest, characters(series.name));
-    }
-    const double legend = kPlotWidth + kLegendMark + kLetter * static_cast<double>(longest);
-    const double heading = kLetter * static_cast<double>(characters(chart_.subtitle));
-    return kLeft + std::max(legend, heading) + kRight;
-  }
-
-  double height() const {
-    const double legend = kLegendLine * static_cast<double>(chart_.series.size());
-    return kTop + std::max(kPlotHeight, legend) + kBelow;
-  }
-
-  std::string begin() const {
-    const std::string size =
-        concat("width=\"", pixels(width()), "\" height=\"", pixels(height()), "\" viewBox=\"0 0 ",
-               pixels(width()), " ", pixels(height()), "\"");
-    return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" ", size, " role=\"img\">\n<title>",
-                  escaped(chart_.title), "</title>\n", style(),
-                  "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
-                  text_at(kLeft, 28, " class=\"title\"", chart_.title),
-                  text_at(kLeft, 48, "", chart_.subtitle));
+  std::string heading() const {
+    return text_at(kLeft, 28, " class=\"title\"", chart_.title) +
+           text_at(kLeft, 48, "", chart_.subtitle);
   }
 
   std::string axes() const {
@@ -227,9 +222,11 @@ class Drawing {
       }
       const double x = left_of(point.x), y = top_of(point.y);
       path += concat(joined ? "L" : "M", pixels(x), " ", pixels(y), " ");
-      marks += concat("<g class=\"", colour_of(index), "\"><title>", escaped(series.name), ": ",
-                      tick_text(point.x, 0), ", ", tick_text(point.y, 0), "</title>",
-                      mark(index, x, y), "</g>\n");
+      if (series.marks) {
+        marks += concat("<g class=\"", colour_of(index), "\"><title>", escaped(series.name), ": ",
+                        tick_text(point.x, 0), ", ", tick_text(point.y, 0), "</title>",
+                        mark(index, x, y), "</g>\n");
+      }
       joined = true;
     }
     if (path.empty()) return "";
@@ -245,7 +242,9 @@ class Drawing {
       const double y = kTop + kLegendLine * (static_cast<double>(i) + 0.5);
       out +=
           line_at(left, y, left + 20, y, concat("class=\"", colour_of(i), " line\" ", dash_of(i)));
-      out += concat("<g class=\"", colour_of(i), "\">", mark(i, left + 10, y), "</g>\n");
+      if (chart_.series[i].marks) {
+        out += concat("<g class=\"", colour_of(i), "\">", mark(i, left + 10, y), "</g>\n");
+      }
       out += text_at(left + 26, y + 4, "", chart_.series[i].name);
     }
     return out;
@@ -255,10 +254,36 @@ class Drawing {
   AxisScale x_, y_;
 };
 
+// A whole document of that size around `elements`; `title` is what it is called.
+std::string document(double width, double height, const std::string& title,
+                     const std::string& elements) {
+  const std::string size = concat("width=\"", pixels(width), "\" height=\"", pixels(height),
+                                  "\" viewBox=\"0 0 ", pixels(width), " ", pixels(height), "\"");
+  return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" ", size, " role=\"img\">\n<title>",
+                escaped(title), "</title>\n", style(),
+                "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n", elements, "</svg>\n");
+}
+
 }  // namespace
 
 std::string line_chart_svg(const LineChart& chart) {
-  return Drawing(chart).svg();
+  const Drawing drawing(chart);
+  return document(drawing.width(), drawing.height(), chart.title, drawing.elements());
+}
+
+std::string stacked_charts_svg(std::span<const LineChart> charts) {
+  double width = 0, height = 0;
+  std::string elements;
+  std::vector<std::string> titles;
+  for (const LineChart& chart : charts) {
+    const Drawing drawing(chart);
+    elements += concat("<g transform=\"translate(0 ", pixels(height), ")\">\n", drawing.elements(),
+                       "</g>\n");
+    width = std::max(width, drawing.width());
+    height += drawing.height();
+    titles.push_back(chart.title);
+  }
+  return document(width, height, join(titles, ", "), elements);
 }
 
 }  // namespace m2

@@ -1,6 +1,7 @@
 // plot: charts as SVG. Uses core.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct PlotPoint {
 struct PlotSeries {
   std::string name;
   std::vector<PlotPoint> points;  // joined in this order
+  bool marks = true;              // a mark and a tooltip at each point: for few of them
 };
 
 struct LineChart {
@@ -28,5 +30,9 @@ struct LineChart {
 // mark and a line of the legend; a point that is not plottable on both axes is left out and the
 // line broken there. Characters that XML cannot hold become U+FFFD.
 std::string line_chart_svg(const LineChart& chart);
+
+// Several charts, one below the other, in one document. A series has the same colour in each chart
+// that has it at the same place.
+std::string stacked_charts_svg(std::span<const LineChart> charts);
 
 }  // namespace m2

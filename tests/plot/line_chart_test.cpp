@@ -132,6 +132,38 @@ TEST(LineChart, NoDataSaysSo) {
   EXPECT_THAT(line_chart_svg(small_chart()), Not(HasSubstr("no data")));
 }
 
+TEST(LineChart, ACurveOfManyPointsHasNoMarks) {
+  LineChart chart = small_chart();
+  chart.series[0].marks = false;
+  const std::string svg = line_chart_svg(chart);
+  EXPECT_EQ(xml_fault(svg), "");
+  EXPECT_EQ(count(svg, "<g class=\"c0\">"), 0u);
+  EXPECT_EQ(count(svg, "<g class=\"c1\">"), 2u);  // a point, and the legend's
+  EXPECT_EQ(count(svg, "<path "), 2u);
+}
+
+TEST(StackedCharts, AreOneDocument) {
+  LineChart wide = small_chart();
+  wide.title = "Rate";
+  wide.series[0].name = std::string(60, 'w');
+  const std::vector<LineChart> charts = {small_chart(), wide};
+  const std::string svg = stacked_charts_svg(charts);
+  EXPECT_EQ(xml_fault(svg), "");
+  EXPECT_EQ(count(svg, "<svg "), 1u);
+  EXPECT_EQ(count(svg, "<style>"), 1u);
+  EXPECT_THAT(svg, HasSubstr("<title>Speed, Rate</title>"));
+  double width = 0, height = 0, single_height = 0, wide_width = 0, below = 0;
+  const std::string one = line_chart_svg(wide);
+  const char* size = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%lf\" height=\"%lf\"";
+  ASSERT_EQ(std::sscanf(svg.c_str(), size, &width, &height), 2);
+  ASSERT_EQ(std::sscanf(one.c_str(), size, &wide_width, &single_height), 2);
+  EXPECT_EQ(width, wide_width);
+  EXPECT_EQ(height, 2 * single_height);
+  const std::string second = svg.substr(svg.rfind("translate(0 "));
+  ASSERT_EQ(std::sscanf(second.c_str(), "translate(0 %lf", &below), 1);
+  EXPECT_EQ(below, single_height);
+}
+
 TEST(LineChart, MoreSeriesThanColoursAreDashed) {
   LineChart chart = small_chart();
   for (int i = 0; i < 30; ++i) {

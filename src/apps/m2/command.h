@@ -30,6 +30,7 @@ void add_fill_mask(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_training(CLI::App& app);
 void add_data(CLI::App& app);
+void add_plot(CLI::App& app);
 void add_doctor(CLI::App& app);
 
 // Flags that several commands share. A flag left out may be set by the environment: M2_ and its

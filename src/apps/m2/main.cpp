@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   m2::add_serve(app);
   m2::add_training(app);
   m2::add_data(app);
+  m2::add_plot(app);
   m2::add_doctor(app);
   app.parse_complete_callback([&] {
     m2::log_to_stderr(m2::kProgram, verbose);
