@@ -21,7 +21,7 @@ struct BodyHolder final : torch::CustomClassHolder {
 
 struct Recomputed final : torch::autograd::Function<Recomputed> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
-                            const std::vector<at::Tensor>& parameters, const Body& body) {
+                            at::TensorList parameters, const Body& body) {
     variable_list saved = {x};
     saved.insert(saved.end(), parameters.begin(), parameters.end());
     context->save_for_backward(std::move(saved));
@@ -47,7 +47,7 @@ struct Recomputed final : torch::autograd::Function<Recomputed> {
 at::Tensor recomputed(const Body& body, const at::Tensor& x,
                       const std::vector<at::Tensor>& parameters) {
   if (!c10::GradMode::is_enabled()) return body(x);
-  return Recomputed::apply(x, parameters, body);
+  return Recomputed::apply(x, at::TensorList(parameters), body);
 }
 
 }  // namespace m2::train
