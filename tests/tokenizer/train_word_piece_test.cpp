@@ -161,14 +161,14 @@ TEST(TrainWordPiece, OneTextOfTwoPairsIsOneToken) {
 }
 
 TEST(TrainWordPiece, ALimitedAlphabetKeepsTheFrequentCharacters) {
-  const WordCounts counts = {{{"ab", 5}, {"ac", 4}, {"az", 4}, {"b", 1}}, 0};
+  const WordCounts counts = {{{"ab", 5}, {"ac", 4}, {"az", 1}, {"b", 1}, {"bcz", 3}}, 0};
   const TrainedWordPiece trained =
       train_word_piece(counts, {.vocab_size = 100, .min_frequency = 1, .limit_alphabet = 3});
   EXPECT_EQ(trained.alphabet, 3);
   const std::vector<std::string>& tokens = trained.model.tokens;
   EXPECT_THAT(std::vector<std::string>(tokens.begin() + 5, tokens.end()),
               ElementsAre("a", "b", "c", "##b", "##c", "ab", "ac"));
-  EXPECT_EQ(trained.tokens_per_word, 1.0);  // "az" is one unknown token
+  EXPECT_EQ(trained.tokens_per_word, 1.0);  // "az" and "bcz" are unknown, one token each
 }
 
 TEST(TrainWordPiece, TokensAWord) {
