@@ -86,10 +86,11 @@ std::string style() {
   }
   return concat(
       "<style>text{font-family:sans-serif;font-size:13px;fill:#222}.title{font-size:17px}",
-      ".paper{fill:#fff}.frame{stroke:#888;fill:none}.grid{stroke:#ddd}",
-      ".line{fill:none;stroke-width:2}", light, "@media(prefers-color-scheme:dark){",
+      ".paper{fill:#fff}.frame{stroke:#888;fill:none}.grid{stroke:#ddd}", light,
+      "@media(prefers-color-scheme:dark){",
       "text{fill:#ddd}.paper{fill:#16181c}.grid{stroke:#3a3d42}", dark,
-      ".line{fill:none}}</style>\n");
+      // Behind the colours: of rules of one weight the last counts, and a curve is not filled.
+      "}.line{fill:none;stroke-width:2}</style>\n");
 }
 
 std::string colour_of(size_t series) {

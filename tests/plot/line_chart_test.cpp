@@ -142,6 +142,14 @@ TEST(LineChart, ACurveOfManyPointsHasNoMarks) {
   EXPECT_EQ(count(svg, "<path "), 2u);
 }
 
+// Of two rules for one class each, the later one counts.
+TEST(LineChart, ACurveIsNotFilled) {
+  const std::string svg = line_chart_svg(small_chart());
+  EXPECT_THAT(svg, HasSubstr("<path class=\"c0 line\""));
+  ASSERT_NE(svg.rfind(".line{fill:none"), svg.npos);
+  EXPECT_GT(svg.rfind(".line{fill:none"), svg.rfind(".c7{"));
+}
+
 TEST(StackedCharts, AreOneDocument) {
   LineChart wide = small_chart();
   wide.title = "Rate";

@@ -126,11 +126,16 @@ class KeyCheck {
       if (value.kind != Value::Kind::kNull) note_idle(path, *idle);
       return;
     }
-    const auto first_used = used_.lower_bound(path + ".");
-    const bool holds_used = first_used != used_.end() && first_used->starts_with(path + ".");
     const bool known = acts(path) || is_section(path);
-    if (!known && !(holds_used && value.kind == Value::Kind::kMap)) refuse(path, value);
+    if (!known && holds_used(path)) return;
+    if (!known) refuse(path, value);
     if (path != kModelConfig) walk(value, path + ".");
+  }
+
+  // Whether a ${…} uses something below: one of a table of choices.
+  bool holds_used(const std::string& path) const {
+    const auto first = used_.lower_bound(path + ".");
+    return first != used_.end() && first->starts_with(path + ".");
   }
 
   [[noreturn]] void refuse(const std::string& path, const Value& value) const {

@@ -34,8 +34,8 @@ std::span<const IdleKey> idle_keys();
 
 // Looks at every key of the tree, ${…} resolved, below model.model_config excepted. Throws
 // Error(kInput) naming `source`, the first key that is in neither table, and the nearest one that
-// is; keys in `used` (with what is below them) may have any name. Returns the idle keys that hold a
-// value: a warning each reason.
+// is; keys in `used` may have any name, with all below and beside them in a map of no known name.
+// Returns the idle keys that hold a value: a warning each reason.
 std::vector<std::string> check_keys(const Value& root, const std::set<std::string>& used,
                                     const std::string& source);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "config/interpolation.h"
 #include "config/json_reader.h"
@@ -19,6 +20,24 @@ namespace {
 
 constexpr int64_t kLargestBatch = int64_t{1} << 24;  // samples: far above any real one
 const char kRunName[] = "{run_name}";
+
+// What the file's own ${…} ask for, as far as it is there: a variable stays one where an override
+// has taken its place.
+std::set<std::string> names_used(const Value& file, const std::string& source) {
+  Interpolation interpolation(file, source);
+  const auto visit = [&](const auto& self, const Value& value) -> void {
+    for (const Value& item : value.items) self(self, item);
+    for (const ValueMember& member : value.members) self(self, member.value);
+    if (value.kind != Value::Kind::kText) return;
+    try {
+      interpolation.resolve(value);
+    } catch (const Error&) {
+      return;  // an override may mend it; what is left is seen when the whole is resolved
+    }
+  };
+  visit(visit, file);
+  return interpolation.names();
+}
 
 // Keys that only files of other kinds hold.
 void refuse_other_tasks(const Value& root, const std::string& source) {
@@ -300,6 +319,7 @@ void warn_of_lengths(TrainConfig& config) {
 TrainConfig parse_train_config(const std::string& text, const std::string& path,
                                const std::vector<std::string>& overrides) {
   Value stated = parse_yaml(text, path);
+  std::set<std::string> variables = names_used(stated, path);
   if (stated.kind == Value::Kind::kMap || stated.kind == Value::Kind::kNull) {
     apply_overrides(stated, overrides);
   }
@@ -309,7 +329,8 @@ TrainConfig parse_train_config(const std::string& text, const std::string& path,
   Section top(&root, path, "");
   TrainConfig config;
   config.source = path;
-  config.warnings = check_keys(root, interpolation.names(), path);
+  variables.insert(interpolation.names().begin(), interpolation.names().end());
+  config.warnings = check_keys(root, variables, path);
   read_model(top, root, config);
   config.run_name = top.text("run_name", config.run_name);
   config.seed = static_cast<uint64_t>(top.integer("seed", 17, 0, INT64_MAX));

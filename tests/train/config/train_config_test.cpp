@@ -227,7 +227,10 @@ TEST(TrainConfig, UnknownKeysNameTheNearest) {
 TEST(TrainConfig, AVariableMayHaveAnyName) {
   EXPECT_EQ(read({"my_rate=0.5", "optimizer.lr=${my_rate}"}).optimizer.lr, 0.5);
   EXPECT_EQ(read({"my={a: {rate: 0.5}}", "optimizer.lr=${my.a.rate}"}).optimizer.lr, 0.5);
-  expect_refused({"my={a: 0.5, b: 1}", "optimizer.lr=${my.a}"}, "\"my.b\"");
+  EXPECT_EQ(read({"of={a: 0.5, b: 1}", "pick=b", "optimizer.lr=${of.${pick}}"}).optimizer.lr, 1);
+  // Also where an override has taken the place of its only use.
+  EXPECT_EQ(read({"model.model_config.hidden_size=32"}).model.hidden_size, 32);
+  expect_refused({"optimizer.rate=0.5", "seed=${optimizer.lr}"}, "\"optimizer.rate\"");
   EXPECT_THAT(read({"padding_multiple=8", "seed=${padding_multiple}"}).warnings, IsEmpty());
 }
 
