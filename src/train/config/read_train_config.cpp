@@ -146,8 +146,7 @@ SchedulerConfig read_scheduler(Section section) {
 std::optional<double> read_clipping(const Section& algorithms) {
   for (const char* other : {"alibi", "gated_linear_units"}) {
     if (algorithms.map().find(other) == nullptr) continue;
-    Section changed = algorithms;
-    changed.refuse(other, "changes the model: say it in model.model_config instead");
+    algorithms.refuse(other, "changes the model: say it in model.model_config instead");
   }
   if (!algorithms.has("gradient_clipping")) return std::nullopt;
   Section clipping = algorithms.section("gradient_clipping");
