@@ -126,6 +126,14 @@ TEST(PairMerger, OverlappingPairsAreCountedOnceEachAndMergedFromTheLeft) {
   EXPECT_EQ(next->count, 3u);
 }
 
+TEST(PairMerger, EachWordThatHoldsThePairIsMerged) {
+  PairMerger merger;
+  merger.add_word(Symbols{1, 2}, 1);
+  merger.add_word(Symbols{1, 2}, 1);
+  merger.merge(1, 2, 3);
+  EXPECT_FALSE(merger.most_frequent(1));
+}
+
 TEST(PairMerger, RarePairsStay) {
   PairMerger merger;
   merger.add_word(Symbols{1, 2}, 4);
