@@ -69,7 +69,10 @@ def test_page_shows_what_happens(page, tmp_path, shell):
         pytest.skip("the program is not built")
     if "cmake --install" in page.read_text() and not (BUILD / "libm2.so").exists():
         pytest.skip("the library is not built")
+    if any(command.startswith("m2 train ") for command, _ in commands_of(page)) and not (BUILD / "m2-train").exists():
+        pytest.skip("m2-train is not built (make train)")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     (tmp_path / "build").mkdir()
     (tmp_path / "build/release").symlink_to(BUILD)
     for command, expected in commands_of(page):
