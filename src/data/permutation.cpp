@@ -1,5 +1,6 @@
 #include "data/permutation.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "core/error.h"
@@ -7,9 +8,16 @@
 
 namespace m2 {
 
+namespace {
+
+// With fewer, eight rounds favour some orders of a handful of places.
+constexpr int kFewestHalfBits = 5;
+
+}  // namespace
+
 Permutation::Permutation(uint64_t size, uint64_t key) : size_(size) {
   M2_CHECK(size >= 1 && size <= uint64_t{1} << 62);
-  half_bits_ = size == 1 ? 1 : static_cast<int>(std::bit_width(size - 1) + 1) / 2;
+  half_bits_ = std::max(kFewestHalfBits, static_cast<int>(std::bit_width(size - 1) + 1) / 2);
   for (uint64_t& round_key : round_keys_) round_key = key = mix_bits(key);
 }
 

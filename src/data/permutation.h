@@ -7,8 +7,9 @@
 namespace m2 {
 
 // A pseudo-random bijection of [0, size), chosen by `key`: a Feistel network over the next power
-// of four, walked on until the value lies below `size` (J. Black and P. Rogaway, "Ciphers with
-// Arbitrary Finite Domains", 2002). A place costs four walks at most on average.
+// of four, at least 1024, walked on until the value lies below `size` (J. Black and P. Rogaway,
+// "Ciphers with Arbitrary Finite Domains", 2002). From 257 on a place costs four walks at most on
+// average.
 class Permutation {
  public:
   // 1 <= size <= 2^62.

@@ -16,6 +16,7 @@ import struct
 import sys
 import types
 import zipfile
+import zlib
 from pathlib import Path
 
 import text_seeds
@@ -125,8 +126,30 @@ def archive(data_pickle, method=zipfile.ZIP_STORED, zip64=False):
     return out.getvalue()
 
 
+def token_shard(samples, vocabulary_size=1000):
+    """docs/data.md has the format."""
+    width = "H" if vocabulary_size <= 65536 else "I"
+    tokens = b"".join(struct.pack(f"<{len(sample)}{width}", *sample) for sample in samples)
+    offsets = [sum(map(len, samples[:count])) for count in range(len(samples) + 1)]
+    tables = struct.pack(f"<{len(offsets)}I", *offsets) + struct.pack("<I", zlib.crc32(tokens))
+    tables += b"\0" * (-(80 + len(tables)) % 64)
+    header = struct.pack("<8sIIQQIIQ5iII", b"M2TOKENS", 1, struct.calcsize(width), len(samples), offsets[-1],
+                         16, vocabulary_size, 7, 2, 3, 0, 4, 1, 65536, zlib.crc32(tables))
+    return header + struct.pack("<I", zlib.crc32(header)) + tables + tokens
+
+
+def mds_shard(texts):
+    """What mds_fuzz takes: a column of four bytes, the texts' number, and a shard of them."""
+    samples = [struct.pack("<I", len(text)) + b"four" + text for text in texts]
+    ends = [4 * (len(texts) + 2) + sum(map(len, samples[:count])) for count in range(len(texts) + 1)]
+    return bytes([1, len(texts)]) + struct.pack(f"<{len(ends) + 1}I", len(texts), *ends) + b"".join(samples)
+
+
 def seeds():
     torch = torch_names()
+    yield "token_shard_fuzz/narrow", token_shard([[2, 10, 11, 3], [2, 999, 3]])
+    yield "token_shard_fuzz/wide", token_shard([[2, 99999, 3]], 100000)
+    yield "mds_fuzz/two", mds_shard([b"a text", b""])
     floats = struct.pack("<6f", *range(6))
     trees = pickles(torch)
     yield "safetensors_fuzz/two", safetensors(

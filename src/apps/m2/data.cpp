@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <optional>
 
 #include "apps/m2/command.h"
 #include "cli/interrupt.h"
@@ -26,21 +27,27 @@ struct DataBuildFlags {
                            "numbers of which one is above 0"));
 }
 
+// A number at least 0 that is all of `text`.
+std::optional<double> parse_weight(const std::string& text) {
+  double weight = -1;
+  const char* end = text.data() + text.size();
+  const auto [rest, problem] = std::from_chars(text.data(), end, weight);
+  const bool whole = rest == end && problem == std::errc();
+  return whole && weight >= 0 && weight < 1e9 ? std::optional(weight) : std::nullopt;
+}
+
 // The share to concatenate: of "keep", "concatenate", "keep=1,concatenate=3" (0.75).
 double concatenate_share(const std::string& text) {
   double keep = 0, concatenate = 0;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
-    const size_t equal = std::min(part.find('='), part.size());
-    double weight = equal == part.size() ? 1 : -1;
-    std::from_chars(part.data() + std::min(equal + 1, part.size()), part.data() + part.size(),
-                    weight);
+    const size_t equal = part.find('=');
     const std::string name = part.substr(0, equal);
-    if ((name != "keep" && name != "concatenate") || !(weight >= 0 && weight < 1e9)) {
-      refuse_short_documents(text);
-    }
-    (name == "keep" ? keep : concatenate) = weight;
+    const std::optional<double> weight =
+        equal == part.npos ? 1.0 : parse_weight(part.substr(equal + 1));
+    if (!weight || (name != "keep" && name != "concatenate")) refuse_short_documents(text);
+    (name == "keep" ? keep : concatenate) = *weight;
     begin = end + 1;
   }
   if (keep + concatenate == 0) refuse_short_documents(text);
