@@ -221,6 +221,7 @@ TEST(WriteTokenizer, WhatIsWrittenIsReadAgain) {
     EXPECT_EQ(from_json.encode(text).ids, made.encode(text).ids);
     EXPECT_EQ(from_vocabulary.encode(text).ids, made.encode(text).ids);
     EXPECT_EQ(from_json.encode_pair(text, "a").ids, made.encode_pair(text, "a").ids);
+    EXPECT_EQ(from_json.encode_pair(text, "a").type_ids, made.encode_pair(text, "a").type_ids);
     EXPECT_EQ(from_json.special_ids().pad, 0);
     EXPECT_EQ(from_json.special_ids().mask, 4);
   }
