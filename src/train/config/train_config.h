@@ -59,7 +59,8 @@ struct OptimizerConfig {
   double eps = 1e-6;
   double weight_decay = 1e-5;
   ParameterGroups parameter_groups = ParameterGroups::kPublished;
-  bool freeze_pad_row = false;  // row 0 of the word embeddings keeps its value
+  bool freeze_pad_row =
+      false;  // row 0 of the word embeddings learns from the decoder alone, not as an input
 
   bool operator==(const OptimizerConfig&) const = default;
 };

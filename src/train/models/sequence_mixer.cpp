@@ -26,9 +26,11 @@ SequenceMixer::SequenceMixer(const ParameterSet& parameters, const ModelConfig& 
 
 at::Tensor SequenceMixer::apply(const at::Tensor& x, const LayerInput& input) const {
   const at::Tensor u = norm_ ? norm_->apply(x) : x;
-  const int64_t length = u.size(1), width = u.size(2);
-  const at::Tensor projections =
-      torch_ops::short_conv(in_linear_.apply_large(u, input.pass), short_weight_, short_bias_);
+  const int64_t length = u.size(1);
+  // Split, not narrowed: the gradients of the thirds are then joined in one pass.
+  const std::vector<at::Tensor> thirds =
+      torch_ops::short_conv(in_linear_.apply_large(u, input.pass), short_weight_, short_bias_)
+          .split(u.size(2), 2);
   torch_ops::LongFilter residual_taps;
   std::optional<at::Tensor> residual;
   if (residual_filter_) {
@@ -36,9 +38,8 @@ at::Tensor SequenceMixer::apply(const at::Tensor& x, const LayerInput& input) co
     residual = u;
   }
   const at::Tensor y =
-      torch_ops::long_conv(projections.narrow(2, 0, width), projections.narrow(2, width, width),
-                           projections.narrow(2, 2 * width, width), gated_filter_.taps(length),
-                           residual, residual_taps, input.lengths);
+      torch_ops::long_conv(thirds[0], thirds[1], thirds[2], gated_filter_.taps(length), residual,
+                           residual_taps, input.lengths);
   return out_linear_.apply_large(y, input.pass).to(x.scalar_type());
 }
 
