@@ -64,7 +64,7 @@ TEST_F(CheckpointStoreTest, ADamagedOneIsNamedAndTheOneBeforeTaken) {
   write(folder_ / "checkpoints/step-3/weights", "weights of 4");
   fs::remove(folder_ / "checkpoints/step-2/weights");
   EXPECT_EQ(store_.newest_whole()->step, 1);
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("step-3"), HasSubstr("step-2")));
+  ASSERT_THAT(warnings_, ElementsAre(HasSubstr("step-3"), HasSubstr("step-2")));
   EXPECT_THAT(warnings_[1], HasSubstr("weights is missing"));
   EXPECT_THAT(steps(), ElementsAre(3, 2, 1));  // left alone
 }
