@@ -118,6 +118,14 @@ TEST(SampleOrder, DependsOnSeedAndEpoch) {
   std::vector<Draw> second = epoch_of(order, 1);
   for (Draw& draw : second) draw.visit = 0;
   EXPECT_NE(epoch_of(order, 0), second);
+  // Where two streams take turns, too.
+  const SampleOrder two({50, 50}, {50, 50}, 1, true);
+  const auto turns = [&](uint64_t epoch) {
+    std::vector<size_t> streams;
+    for (const Draw& draw : epoch_of(two, epoch)) streams.push_back(draw.stream);
+    return streams;
+  };
+  EXPECT_NE(turns(0), turns(1));
 }
 
 // Streams are mixed, not one behind the other: the places of a third of the draws have the mean of

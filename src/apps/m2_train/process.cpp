@@ -19,11 +19,13 @@ void prepare_process(char** argv) {
   mallopt(M_TOP_PAD, kTopPadBytes);
   std::signal(SIGXFSZ, SIG_IGN);
   setenv("MKL_DYNAMIC", "FALSE", 1);
-  // Read when the library is loaded, before main; unset it is false.
-  if (std::getenv("OMP_DYNAMIC") != nullptr) {
-    unsetenv("OMP_DYNAMIC");
-    execv("/proc/self/exe", argv);
-  }
+  // Both are read before main: memory on huge pages where the system grants them, which makes a
+  // step a tenth faster, and threads that do not come and go.
+  const bool anew =
+      std::getenv("OMP_DYNAMIC") != nullptr || std::getenv("GLIBC_TUNABLES") == nullptr;
+  unsetenv("OMP_DYNAMIC");
+  setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
+  if (anew) execv("/proc/self/exe", argv);
 }
 
 int set_threads(int threads) {
