@@ -8,6 +8,12 @@ install(DIRECTORY include/m2 DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 if(M2_BUILD_PROGRAM)
   install(TARGETS m2)
 endif()
+if(M2_BUILD_TRAINING)
+  # Beside each other, where m2 train looks; torch stays where it is.
+  set_target_properties(m2-train m2_torch_ops PROPERTIES INSTALL_RPATH "$ORIGIN;${M2_TORCH_FOLDER}/lib")
+  install(TARGETS m2-train RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+  install(TARGETS m2_torch_ops LIBRARY DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+endif()
 
 set(M2_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/m2)
 install(EXPORT m2-targets NAMESPACE m2:: DESTINATION ${M2_PACKAGE_DIR})

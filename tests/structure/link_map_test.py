@@ -1,4 +1,5 @@
-"""What the built program is linked with: oneDNN, and never torch. Needs M2_BUILD_DIR."""
+"""What the built programs are linked with: m2 with oneDNN and never torch, m2-train with torch and never the system's
+oneDNN. Needs M2_BUILD_DIR."""
 import os
 import re
 import subprocess
@@ -39,6 +40,17 @@ def test_the_program_loads_all_it_needs_and_no_torch(program):
     output = output_of("ldd", program)
     assert "not found" not in output
     assert [name for name in loaded(output) if FORBIDDEN.search(name)] == []
+
+
+def test_the_trainer_loads_torch_and_no_onednn(program):
+    trainer = program + "-train"
+    if not os.path.exists(trainer):
+        pytest.skip("m2-train is not built")
+    output = output_of("ldd", trainer)
+    assert "not found" not in output
+    names = loaded(output)
+    assert "libtorch_cpu.so" in names and "libm2_torch_ops.so" in names
+    assert [name for name in names if name.startswith("libdnnl")] == []
 
 
 def test_a_program_with_torch_would_be_seen():
