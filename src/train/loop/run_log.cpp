@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -16,6 +15,7 @@ namespace {
 
 constexpr int64_t kDefaultWindow = 20;
 constexpr int kGemmRepeats = 10;
+constexpr std::chrono::seconds kFlushInterval{5};
 constexpr int64_t kOptimizerMonitorSteps = 10;  // its norms read all of memory
 
 double seconds_since_1970() {
@@ -100,11 +100,13 @@ void RunLog::add_evaluation(int64_t step, const EvaluationResult& result) {
 void RunLog::write(int64_t step, const std::vector<Metric>& metrics) {
   metrics_.write(step, metrics);
   if (tensorboard_) tensorboard_->write(step, seconds_since_1970(), metrics);
+  if (std::chrono::steady_clock::now() - flushed_ > kFlushInterval) flush();
 }
 
 void RunLog::flush() {
   metrics_.flush();
   if (tensorboard_) tensorboard_->flush();
+  flushed_ = std::chrono::steady_clock::now();
 }
 
 void RunLog::say(const std::string& line) {

@@ -1,6 +1,7 @@
 // What a run tells while it goes: metrics.jsonl, TensorBoard, lines on stderr.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,7 +37,8 @@ class RunLog {
 
   void add_step(const StepFacts& facts, const Model& model, const AdamW& optimizer);
   void add_evaluation(int64_t step, const EvaluationResult& result);
-  // Whatever was written is with the system: before a checkpoint.
+  // Whatever was written is with the system: before a checkpoint, and every few seconds by itself,
+  // so that a run's curves can be seen while it trains.
   void flush();
   // A line on stderr, the progress line aside.
   void say(const std::string& line);
@@ -51,6 +53,7 @@ class RunLog {
   Pace pace_;
   ProgressLine progress_;
   double gemm_rate_ = 0;  // measured once, for speed_monitor
+  std::chrono::steady_clock::time_point flushed_;
 };
 
 }  // namespace m2::train
