@@ -6,9 +6,9 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "train/checkpoints/test_folder.h"
 #include "train/checkpoints/file_hashes.h"
 #include "train/checkpoints/run_state.h"
+#include "train/checkpoints/test_folder.h"
 #include "train/checkpoints/whole_folder.h"
 
 namespace m2::train {
