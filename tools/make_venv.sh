@@ -14,7 +14,8 @@ stop() {
 
 requirements="${1:-tests/requirements.txt}"
 folder="${2:-.venv}"
-name="$(basename "$requirements" .txt)"
+name="${requirements##*/}"
+name="${name%.txt}"
 stamp="$folder/$name-$(sha256sum "$requirements" | cut -c 1-16)"
 if [[ -f "$stamp" ]] && "$folder/bin/python" -c '' 2>/dev/null; then exit 0; fi
 

@@ -3,6 +3,7 @@
 Each runs in a copy of what it needs, with a PATH that holds a few real commands and stand-ins for the others.
 """
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -176,3 +177,10 @@ def test_a_bare_root_without_a_network(machine, tmp_path):
     machine.refuses("bare_root.sh", "--folder", tmp_path / "roots", says=["network", "debootstrap.log"])
     assert "no network" in (tmp_path / "roots/logs/debootstrap.log").read_text()
     assert not (tmp_path / "roots/base.whole").exists()
+
+
+def test_training_and_tests_share_one_torch():
+    def torch(file):
+        return re.findall(r"^torch==.*$", (ROOT / file).read_text(), re.M)
+    assert len(torch("tools/training-requirements.txt")) == 1
+    assert torch("tools/training-requirements.txt") == torch("tests/requirements.txt")
