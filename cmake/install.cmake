@@ -9,10 +9,10 @@ if(M2_BUILD_PROGRAM)
   install(TARGETS m2)
 endif()
 if(M2_BUILD_TRAINING)
-  # Beside each other, where m2 train looks; torch stays where it is.
-  set_target_properties(m2-train m2_torch_ops PROPERTIES INSTALL_RPATH "$ORIGIN;${M2_TORCH_FOLDER}/lib")
-  install(TARGETS m2-train RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
-  install(TARGETS m2_torch_ops LIBRARY DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+  # m2-train beside m2, which hands over to it; torch stays where it is.
+  set_target_properties(m2-train m2_torch_ops PROPERTIES
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${M2_TORCH_FOLDER}/lib")
+  install(TARGETS m2-train m2_torch_ops)
 endif()
 
 set(M2_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/m2)
