@@ -21,9 +21,9 @@ void check_filter(const LongFilter& filter, int64_t length, int64_t width, const
               " bias is (H)");
 }
 
-void check(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& v, const LongFilter& gated,
-           const std::optional<at::Tensor>& u, const LongFilter& residual_filter,
-           const std::optional<at::Tensor>& lengths) {
+void check_inputs(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& v,
+                  const LongFilter& gated, const std::optional<at::Tensor>& u,
+                  const LongFilter& residual_filter, const std::optional<at::Tensor>& lengths) {
   TORCH_CHECK(x1.dim() == 3 && x1.size(1) > 0, "long_conv: x1 is (B, L, H), not ", x1.sizes());
   TORCH_CHECK(x2.sizes() == x1.sizes() && v.sizes() == x1.sizes() &&
                   (!u.has_value() || u->sizes() == x1.sizes()),
@@ -150,7 +150,7 @@ at::Tensor registered(const at::Tensor& x1, const at::Tensor& x2, const at::Tens
 at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& v,
                      const LongFilter& gated, const std::optional<at::Tensor>& u,
                      const LongFilter& residual_filter, const std::optional<at::Tensor>& lengths) {
-  check(x1, x2, v, gated, u, residual_filter, lengths);
+  check_inputs(x1, x2, v, gated, u, residual_filter, lengths);
   const WithoutAutocast guard;
   const auto wide = [](const at::Tensor& tensor) {
     return with_contiguous_channels(torch_ops::at_least_fp32(tensor));

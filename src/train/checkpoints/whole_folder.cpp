@@ -22,7 +22,7 @@ fs::path with_ending(fs::path path, const char* ending) {
   return path;
 }
 
-void check(const std::error_code& problem, const fs::path& path, const char* what) {
+void stop_on(const std::error_code& problem, const fs::path& path, const char* what) {
   if (!problem) return;
   throw failed_error(concat(path.string(), ": cannot be ", what, ": ", problem.message()));
 }
@@ -30,7 +30,7 @@ void check(const std::error_code& problem, const fs::path& path, const char* wha
 void rename_folder(const fs::path& from, const fs::path& to) {
   std::error_code problem;
   fs::rename(from, to, problem);
-  check(problem, to, "written");
+  stop_on(problem, to, "written");
 }
 
 // Renames in a folder reach the disk with it; not every file system can do that.
@@ -64,13 +64,13 @@ void replace_folder(const fs::path& whole, const std::function<void(const fs::pa
   std::error_code problem;
   fs::remove_all(part, problem);
   fs::create_directories(part, problem);
-  check(problem, part, "made");
+  stop_on(problem, part, "made");
   write(part);
   const bool replaces = fs::exists(whole, problem);
   if (replaces) rename_folder(whole, old);
   fs::rename(part, whole, problem);
   if (problem && replaces) rename_folder(old, whole);
-  check(problem, whole, "written");
+  stop_on(problem, whole, "written");
   const Leftover remove_old(old);
   sync_folder(whole.parent_path());
 }
