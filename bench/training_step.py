@@ -101,7 +101,7 @@ def own_step(program, length, batch, precision):
     """(seconds, roofline fraction) of m2-train's step, one after a warm-up."""
     command = [program, "bench", "--lengths", str(length), "--batch", str(batch), "--repeats", "1", "--precision", precision, "--json"]
     row = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["rows"][0]
-    return row["step"], row["roofline"]
+    return sum(row[f"{part}_seconds"] for part in ("forward", "backward", "update")), row["roofline_share"]
 
 
 def main():
