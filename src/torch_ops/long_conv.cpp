@@ -30,9 +30,13 @@ void check_inputs(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& 
               "long_conv: x1, x2, v and u differ in shape");
   check_filter(gated, x1.size(1), x1.size(2), "gated");
   if (u.has_value()) check_filter(residual_filter, x1.size(1), x1.size(2), "residual");
-  TORCH_CHECK(!lengths.has_value() || (lengths->dim() == 1 && lengths->size(0) == x1.size(0) &&
-                                       lengths->scalar_type() == at::kLong),
-              "long_conv: lengths is int64 (B)");
+  if (!lengths.has_value()) return;
+  TORCH_CHECK(lengths->dim() == 1 && lengths->size(0) == x1.size(0) &&
+                  lengths->scalar_type() == at::kLong && lengths->device() == x1.device(),
+              "long_conv: lengths is int64 (B), where x1 is");
+  TORCH_CHECK(lengths->numel() == 0 || (lengths->min().item<int64_t>() >= 0 &&
+                                        lengths->max().item<int64_t>() <= x1.size(1)),
+              "long_conv: lengths are from 0 to the ", x1.size(1), " rows of x1");
 }
 
 // The kernels read whole rows of channels.
@@ -161,7 +165,7 @@ at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tenso
                              wide(or_undefined(u)),
                              wide_filter(gated),
                              u.has_value() ? wide_filter(residual_filter) : LongFilter(),
-                             or_undefined(lengths)};
+                             lengths.has_value() ? lengths->contiguous() : at::Tensor()};
   variable_list numbers = listed(in);
   numbers.pop_back();
   if (kernels_take(numbers)) return on_kernels(in);

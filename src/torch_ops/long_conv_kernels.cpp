@@ -61,7 +61,8 @@ class Scratch {
     const size_t floats = kGroupBlocks * shape.rows * kChannelBlock + 2 * kChannelBlock;
     if (rows_.size() != 4 * floats) {
       rows_.resize(4 * floats);
-      std::fill_n(rows_.data(), rows_.size(), 0.0f);  // the last block's unused channels stay zero
+      std::fill_n(rows_.data(), rows_.size(),
+                  0.0f);  // lanes that no channel fills are computed, too
     }
     float* next = rows_.data();
     for (GroupBlocks* blocks : {&x1, &x2, &y1, &y2}) {

@@ -8,12 +8,11 @@ namespace {
 // (L, H) taps and reverse taps as one circular kernel of 2L points: k[0] + D at 0, k_rev from the
 // end down.
 at::Tensor circular_kernel(const LongFilter& filter) {
-  const int64_t length = filter.taps.size(0);
   at::Tensor first =
       at::cat({(filter.taps[0] + filter.bias).unsqueeze(0), filter.taps.slice(0, 1)});
   at::Tensor second =
       filter.reverse_taps.defined() ? filter.reverse_taps.flip(0) : at::zeros_like(filter.taps);
-  return at::cat({first, second}).narrow(0, 0, 2 * length);
+  return at::cat({first, second});
 }
 
 at::Tensor convolve(const at::Tensor& x, const LongFilter& filter) {

@@ -100,6 +100,13 @@ def test_long_conv_of_texts_of_several_lengths(operators):
     assert compare(operators.long_conv, *tensors, plain=plain) > 0.1  # pads that are mixed in
 
 
+def test_a_text_of_no_rows_and_lengths_with_a_stride(operators):
+    lengths = torch.tensor([4, 9, 0, 9])[::2]
+    tensors = case(2, 9, 20, True, True)
+    assert compare(lambda *t: operators.long_conv(*t, lengths), *tensors,
+                   plain=lambda *t: written_down(*t, lengths=lengths)) < BOUND
+
+
 def test_thirds_of_one_tensor(operators):
     tensors = case(2, 33, 24, True, True)
 
@@ -219,10 +226,12 @@ def test_autocast_keeps_the_convolution_in_fp32(operators):
 
 @pytest.mark.parametrize("wrong, says", [
     (lambda o: o.long_conv(*case(1, 4, 3, True, True, taps=3)), "taps are"),
+    (lambda o: o.long_conv(*case(1, 4, 3, True, True), torch.tensor([5])), "from 0 to the 4 rows"),
+    (lambda o: o.long_conv(*case(1, 4, 3, True, True), torch.tensor([-1])), "from 0 to the 4 rows"),
     (lambda o: o.short_conv(torch.ones(1, 2, 3), torch.ones(3, 3), torch.ones(3)), "weight is"),
     (lambda o: o.gelu_gate(torch.ones(3)), "2I"),
     (lambda o: o.block_diagonal_linear(torch.ones(9), torch.ones(2, 4, 4), None, 8), "wider"),
-], ids=["taps", "weight", "odd", "wider"])
+], ids=["taps", "longer than the rows", "below zero", "weight", "odd", "wider"])
 def test_wrong_shapes_are_named(operators, wrong, says):
     with pytest.raises(RuntimeError, match=says):
         wrong(operators)

@@ -1,11 +1,9 @@
 #include <CLI/CLI.hpp>
 
-#include <string>
-
 #include "apps/m2/command.h"
+#include "cli/command_line.h"
 #include "cli/exit.h"
 #include "cli/interrupt.h"
-#include "core/error.h"
 #include "kernels/isa.h"
 
 namespace {
@@ -17,19 +15,6 @@ const char kFooter[] =
     "  m2 embed --model-id my-model \"a first text\" \"and a second\"\n\n"
     "Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 3 a file was missing or bad,\n"
     "130 interrupted. `m2 COMMAND --help` says more.";
-
-void parse_and_run(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    const auto commands = app.get_subcommands();
-    const std::string help =
-        commands.empty() ? "m2 --help" : "m2 " + commands.front()->get_name() + " --help";
-    throw m2::usage_error(std::string(error.what()) + "; see " + help);
-  }
-}
 
 }  // namespace
 
@@ -59,5 +44,5 @@ int main(int argc, char** argv) {
     m2::watch_interrupt();
     m2::current_isa();
   });
-  return m2::run_guarded(m2::kProgram, [&] { parse_and_run(app, argc, argv); });
+  return m2::run_guarded(m2::kProgram, [&] { m2::parse_command_line(app, argc, argv); });
 }

@@ -1,10 +1,10 @@
 #include <c10/util/Exception.h>
 
 #include <new>
-#include <string>
 
 #include "apps/m2_train/command.h"
 #include "apps/m2_train/process.h"
+#include "cli/command_line.h"
 #include "cli/exit.h"
 #include "core/error.h"
 
@@ -18,15 +18,7 @@ const char kFooter[] =
 
 void parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    const auto commands = app.get_subcommands();
-    const std::string help = commands.empty()
-                                 ? "m2 train --help"
-                                 : "m2 train " + commands.front()->get_name() + " --help";
-    throw m2::usage_error(std::string(error.what()) + "; see " + help);
+    m2::parse_command_line(app, argc, argv);
   } catch (const c10::Error& error) {
     throw m2::failed_error(error.what_without_backtrace());
   } catch (const std::bad_alloc&) {

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kPrefix[] = "step-";
+
 std::optional<double> evaluation_loss_of(const SavedCheckpoint& saved) {
   try {
     return read_run_state((saved.folder / kStateFile).string()).evaluation_loss;
