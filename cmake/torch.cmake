@@ -17,3 +17,13 @@ target_include_directories(m2_torch SYSTEM INTERFACE
   ${M2_TORCH_FOLDER}/include ${M2_TORCH_FOLDER}/include/torch/csrc/api/include)
 target_link_directories(m2_torch INTERFACE ${M2_TORCH_FOLDER}/lib)
 target_link_libraries(m2_torch INTERFACE torch torch_cpu c10)
+
+# at::parallel_for is a loop in a header: compiled without OpenMP it is serial. The wheel brings its
+# own runtime; a second one would bring threads of its own.
+file(GLOB torch_openmp ${M2_TORCH_FOLDER}/lib/libgomp*.so* ${M2_TORCH_FOLDER}.libs/libgomp*.so*)
+if(NOT torch_openmp)
+  message(FATAL_ERROR "${M2_TORCH_FOLDER} holds no libgomp: install a torch wheel for Linux")
+endif()
+list(GET torch_openmp 0 torch_openmp)
+target_compile_options(m2_torch INTERFACE -fopenmp)
+target_link_libraries(m2_torch INTERFACE ${torch_openmp})

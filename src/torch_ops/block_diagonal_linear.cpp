@@ -1,6 +1,6 @@
 #include "torch_ops/block_diagonal_linear.h"
 
-#include <ATen/ops/addmm.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
@@ -8,7 +8,11 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "torch_ops/operands.h"
+#include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
 
 namespace m2::torch_ops {
@@ -35,7 +39,7 @@ struct Blocks {
     return std::max<int64_t>(0, std::min(outputs_each, outputs - block * outputs_each));
   }
   at::Tensor outputs_of(const at::Tensor& rows, int64_t block) const {
-    return rows.narrow(1, block * outputs_each, live(block));
+    return rows.narrow(1, std::min(block * outputs_each, outputs), live(block));
   }
   at::Tensor weight_of(const at::Tensor& weight, int64_t block) const {
     return weight[block].narrow(0, 0, live(block));
@@ -43,6 +47,28 @@ struct Blocks {
 
   int64_t count, outputs_each, inputs_each, outputs;
 };
+
+// One of `count` parts of a block's rows or outputs.
+struct Piece {
+  at::Tensor of(const at::Tensor& tensor, int64_t axis) const {
+    const int64_t size = tensor.size(axis), first = size * index / count;
+    return tensor.narrow(axis, first, size * (index + 1) / count - first);
+  }
+
+  int64_t index, count;
+};
+
+// Calls body(block, piece) on libtorch's threads, as many pieces to a block as share the work
+// evenly. Products within are of one thread each, and the threads meet once, not after each.
+template <class Body>
+void for_each_piece(const Blocks& blocks, const Body& body) {
+  const int64_t threads = at::get_num_threads();
+  const int64_t pieces = threads / std::gcd(threads, blocks.count);
+  at::parallel_for(0, blocks.count * pieces, 1, [&](int64_t begin, int64_t end) {
+    const at::AutoDispatchBelowADInplaceOrView no_graph;  // a thread's own setting
+    for (int64_t i = begin; i < end; ++i) body(i / pieces, Piece{i % pieces, pieces});
+  });
+}
 
 class BlockDiagonalFunction : public torch::autograd::Function<BlockDiagonalFunction> {
  public:
@@ -53,10 +79,10 @@ class BlockDiagonalFunction : public torch::autograd::Function<BlockDiagonalFunc
     context->saved_data["outputs"] = outputs;
     const Blocks blocks(weight, outputs);
     Variable y = at::empty({x.size(0), outputs}, x.options());
-    for (int64_t i = 0; i < blocks.count && blocks.live(i) > 0; ++i) {
-      at::Tensor to = blocks.outputs_of(y, i);
-      at::mm_out(to, blocks.inputs_of(x, i), blocks.weight_of(weight, i).t());
-    }
+    for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
+      at::Tensor to = piece.of(blocks.outputs_of(y, block), 0);
+      at::mm_out(to, piece.of(blocks.inputs_of(x, block), 0), blocks.weight_of(weight, block).t());
+    });
     return y;
   }
 
@@ -65,18 +91,14 @@ class BlockDiagonalFunction : public torch::autograd::Function<BlockDiagonalFunc
     const Variable &x = saved[0], &weight = saved[1], &dy = gradients[0];
     const Blocks blocks(weight, context->saved_data["outputs"].toInt());
     Variable dx = at::empty(x.sizes(), x.options());
-    Variable dweight = at::empty(weight.sizes(), weight.options());
-    for (int64_t i = 0; i < blocks.count; ++i) {
-      at::Tensor to_input = blocks.inputs_of(dx, i);
-      at::Tensor to_weight = blocks.weight_of(dweight, i);
-      dweight[i].narrow(0, blocks.live(i), blocks.outputs_each - blocks.live(i)).zero_();
-      if (blocks.live(i) == 0) {
-        to_input.zero_();
-        continue;
-      }
-      at::mm_out(to_input, blocks.outputs_of(dy, i), blocks.weight_of(weight, i));
-      at::mm_out(to_weight, blocks.outputs_of(dy, i).t(), blocks.inputs_of(x, i));
-    }
+    Variable dweight = at::zeros(weight.sizes(), weight.options());
+    for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
+      const at::Tensor upper = blocks.outputs_of(dy, block), live = blocks.weight_of(weight, block);
+      at::Tensor to_input = piece.of(blocks.inputs_of(dx, block), 0);
+      at::mm_out(to_input, piece.of(upper, 0), live);
+      at::Tensor to_weight = piece.of(blocks.weight_of(dweight, block), 0);
+      at::mm_out(to_weight, piece.of(upper, 1).t(), blocks.inputs_of(x, block));
+    });
     return {dx, dweight, {}};
   }
 };

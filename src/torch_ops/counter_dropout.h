@@ -8,10 +8,19 @@
 
 namespace m2::torch_ops {
 
-// x·mask/(1 − probability). Element i of row r (x is (rows, width) after flattening all but the
-// last axis) is kept if a hash of (key, first_row + r, i) says so. `key` names the step, the layer
-// and the place; first_row is the row's number within the whole batch. Probability 0 returns x
-// itself.
-at::Tensor counter_dropout(const at::Tensor& x, double probability, int64_t key, int64_t first_row);
+// Which mask: element i of row r is kept if a hash of (key, first_row + r, i) says so.
+struct DropoutCounter {
+  double probability = 0;  // in [0, 1), of dropping
+  int64_t key = 0;         // names the step, the layer and the place
+  int64_t first_row = 0;   // row 0's number within the whole batch
+};
+
+// x·mask/(1 − probability), x being (rows, width) after flattening all but the last axis; x itself
+// where the probability is 0.
+at::Tensor counter_dropout(const at::Tensor& x, const DropoutCounter& counter);
+
+// Rows [begin, begin + rows) of the mask, of `width` numbers, 0 or 1/(1 − probability).
+void dropout_mask(const DropoutCounter& counter, int64_t begin, int64_t rows, int64_t width,
+                  float* out);
 
 }  // namespace m2::torch_ops

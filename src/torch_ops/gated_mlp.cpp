@@ -1,13 +1,16 @@
 #include "torch_ops/gated_mlp.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "kernels/gelu_gate.h"
 #include "torch_ops/block_diagonal_linear.h"
 #include "torch_ops/operands.h"
+#include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
 
 namespace m2::torch_ops {
@@ -17,55 +20,84 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr int64_t kRowsOfATask = 16;
+constexpr int64_t kRowsOfATask = 4;  // of the widest models, in a core's cache with their mask
 
-// Calls body(first row, rows) on libtorch's threads.
+// Calls body(first row, rows) for every few rows, on libtorch's threads.
 template <class Body>
 void for_each_tile(const at::Tensor& h, const Body& body) {
   at::parallel_for(0, h.numel() / h.size(-1), kRowsOfATask, [&](int64_t begin, int64_t end) {
-    body(begin, static_cast<size_t>(end - begin));
+    for (int64_t row = begin; row < end; row += kRowsOfATask) {
+      body(row, std::min(kRowsOfATask, end - row));
+    }
   });
+}
+
+// A tile of numbers times their mask. `from` and `to` may be one buffer.
+void drop(const DropoutCounter& dropout, int64_t row, int64_t rows, int64_t width,
+          const float* from, float* to) {
+  thread_local std::vector<float> mask;
+  mask.resize(static_cast<size_t>(rows * width));
+  dropout_mask(dropout, row, rows, width, mask.data());
+  for (size_t i = 0; i < mask.size(); ++i) to[i] = from[i] * mask[i];
 }
 
 class GeluGateFunction : public torch::autograd::Function<GeluGateFunction> {
  public:
-  static Variable forward(AutogradContext* context, const Variable& h) {
+  static Variable forward(AutogradContext* context, const Variable& h,
+                          const DropoutCounter& dropout) {
     context->save_for_backward({h});
+    context->saved_data["probability"] = dropout.probability;
+    context->saved_data["key"] = dropout.key;
+    context->saved_data["first_row"] = dropout.first_row;
     const int64_t width = h.size(-1) / 2;
     std::vector<int64_t> shape = h.sizes().vec();
     shape.back() = width;
     Variable out = at::empty(shape, h.options());
-    for_each_tile(h, [&](int64_t row, size_t rows) {
+    for_each_tile(h, [&](int64_t row, int64_t rows) {
       const float* first = h.const_data_ptr<float>() + row * 2 * width;
-      m2::gelu_gate({rows, static_cast<size_t>(width), static_cast<size_t>(2 * width),
-                     static_cast<size_t>(width), first, first + width,
-                     out.data_ptr<float>() + row * width});
+      float* to = out.data_ptr<float>() + row * width;
+      m2::gelu_gate({static_cast<size_t>(rows), static_cast<size_t>(width),
+                     static_cast<size_t>(2 * width), static_cast<size_t>(width), first,
+                     first + width, to});
+      if (dropout.probability > 0) drop(dropout, row, rows, width, to, to);
     });
     return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const Variable h = context->get_saved_variables()[0];
+    const DropoutCounter dropout = {context->saved_data["probability"].toDouble(),
+                                    context->saved_data["key"].toInt(),
+                                    context->saved_data["first_row"].toInt()};
     const Variable dout = gradients[0].contiguous();
     const int64_t width = h.size(-1) / 2;
     Variable dh = at::empty(h.sizes(), h.options());
-    for_each_tile(h, [&](int64_t row, size_t rows) {
+    for_each_tile(h, [&](int64_t row, int64_t rows) {
       const float* first = h.const_data_ptr<float>() + row * 2 * width;
+      const float* upper = dout.const_data_ptr<float>() + row * width;
       float* to = dh.data_ptr<float>() + row * 2 * width;
-      gelu_gate_gradient({rows, static_cast<size_t>(width), static_cast<size_t>(2 * width),
-                          static_cast<size_t>(width), first, first + width,
-                          dout.const_data_ptr<float>() + row * width, to, to + width});
+      thread_local std::vector<float> dropped;
+      if (dropout.probability > 0) {
+        dropped.resize(static_cast<size_t>(rows * width));
+        drop(dropout, row, rows, width, upper, dropped.data());
+        upper = dropped.data();
+      }
+      gelu_gate_gradient({static_cast<size_t>(rows), static_cast<size_t>(width),
+                          static_cast<size_t>(2 * width), static_cast<size_t>(width), first,
+                          first + width, upper, to, to + width});
     });
-    return {dh};
+    return {dh, {}};
   }
 };
 
 }  // namespace
 
-at::Tensor gelu_gate(const at::Tensor& h) {
+at::Tensor gelu_gate(const at::Tensor& h, const DropoutCounter& dropout) {
   TORCH_CHECK(h.dim() >= 1 && h.size(-1) % 2 == 0, "gelu_gate: h is (…, 2I), not ", h.sizes());
-  if (!kernels_take(h)) return plain::gelu_gate(h);
-  return GeluGateFunction::apply(h.contiguous());
+  if (!kernels_take(h)) return counter_dropout(plain::gelu_gate(h), dropout);
+  TORCH_CHECK(dropout.probability >= 0 && dropout.probability < 1,
+              "gelu_gate: the probability is in [0, 1)");
+  return GeluGateFunction::apply(h.contiguous(), dropout);
 }
 
 at::Tensor gated_mlp(const at::Tensor& x, const at::Tensor& gated_weight,
@@ -75,7 +107,10 @@ at::Tensor gated_mlp(const at::Tensor& x, const at::Tensor& gated_weight,
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
-  library.def("gelu_gate(Tensor h) -> Tensor", gelu_gate);
+  library.def("gelu_gate(Tensor h, float dropout=0., int key=0, int first_row=0) -> Tensor",
+              [](const at::Tensor& h, double probability, int64_t key, int64_t first_row) {
+                return gelu_gate(h, {probability, key, first_row});
+              });
   library.def(
       "gated_mlp(Tensor x, Tensor gated_weight, Tensor wo_weight, Tensor bias, int intermediate) "
       "-> Tensor",

@@ -1,6 +1,5 @@
 #include "torch_ops/long_conv_kernels.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
@@ -9,6 +8,7 @@
 #include "kernels/long_conv.h"
 #include "kernels/long_conv_pair.h"
 #include "torch_ops/channel_rows.h"
+#include "torch_ops/parallel.h"
 
 namespace m2::torch_ops {
 namespace {

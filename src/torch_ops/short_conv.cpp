@@ -1,6 +1,5 @@
 #include "torch_ops/short_conv.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -9,6 +8,7 @@
 
 #include "kernels/short_conv.h"
 #include "torch_ops/operands.h"
+#include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
 
 namespace m2::torch_ops {

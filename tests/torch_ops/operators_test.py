@@ -158,11 +158,27 @@ def test_gelu_gate(operators, shape):
     assert compare(operators.gelu_gate, numbers(*shape), plain=plain) < BOUND
 
 
+def test_gelu_gate_drops_within(operators):
+    """To the bit what dropout behind it gives, values and gradients, and in any cut of the rows."""
+    h = [numbers(2, 9, 66)]
+
+    def within(t):
+        return operators.gelu_gate(t, 0.25, 7, 3)
+
+    def behind(t):
+        return operators.counter_dropout(operators.gelu_gate(t), 0.25, 7, 3)
+    found, expected = (with_gradients(f, h, torch.float32) for f in (within, behind))
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert not torch.equal(found[0], operators.gelu_gate(h[0].float(), 0.25, 8, 3))
+    assert torch.equal(operators.gelu_gate(h[0][1].float(), 0.25, 7, 3 + 9), found[0][1])
+    assert compare(within, *h) < BOUND
+
+
 def dense(weight, inputs, outputs):
     return torch.block_diag(*weight)[:outputs, :inputs]
 
 
-@pytest.mark.parametrize("inputs, outputs, blocks", [(12, 12, 4), (10, 9, 4), (5, 3, 4), (64, 128, 4), (7, 30, 1)])
+@pytest.mark.parametrize("inputs, outputs, blocks", [(12, 12, 4), (10, 9, 4), (5, 3, 4), (6, 5, 4), (64, 128, 4), (7, 30, 1)])
 def test_block_diagonal_linear(operators, inputs, outputs, blocks):
     p, q = -(-outputs // blocks), -(-inputs // blocks)
 

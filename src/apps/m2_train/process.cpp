@@ -6,6 +6,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "core/threads.h"
 
@@ -25,7 +27,9 @@ void prepare_process(char** argv) {
       std::getenv("OMP_DYNAMIC") != nullptr || std::getenv("GLIBC_TUNABLES") == nullptr;
   unsetenv("OMP_DYNAMIC");
   setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
-  if (anew) execv("/proc/self/exe", argv);
+  if (!anew) return;
+  std::error_code problem;  // by its own path, so that the process keeps its name
+  execv(std::filesystem::read_symlink("/proc/self/exe", problem).c_str(), argv);
 }
 
 int set_threads(int threads) {

@@ -37,8 +37,10 @@ DimensionMixer::DimensionMixer(const ParameterSet& parameters, const ModelConfig
 
 at::Tensor DimensionMixer::apply(const at::Tensor& x, const LayerInput& input) const {
   const at::Tensor h = first_.apply(x, input.pass);
-  at::Tensor active = gated_ ? torch_ops::gelu_gate(h) : at::gelu(h);
-  if (!dropout_at_output_) active = dropout(active, dropout_, DropoutPlace::kMlp, input);
+  const double within = dropout_at_output_ ? 0 : dropout_;
+  const at::Tensor active =
+      gated_ ? torch_ops::gelu_gate(h, dropout_counter(h, within, DropoutPlace::kMlp, input))
+             : dropout(at::gelu(h), within, DropoutPlace::kMlp, input);
   at::Tensor y = second_.apply(active, input.pass).to(x.scalar_type());
   if (dropout_at_output_) y = dropout(y, dropout_, DropoutPlace::kMlp, input);
   return norm_.apply(y + x);

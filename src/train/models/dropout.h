@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "torch_ops/counter_dropout.h"
 #include "train/models/layer_input.h"
 
 namespace m2::train {
@@ -14,6 +15,11 @@ enum class DropoutPlace : uint8_t {
   kMlp,
   kClassifier
 };
+
+// The mask of (seed, step, layer, place) for x, whose first axis is the texts and whose rows are
+// all axes but the last; of probability 0 where dropout does not act.
+torch_ops::DropoutCounter dropout_counter(const at::Tensor& x, double probability,
+                                          DropoutPlace place, const LayerInput& input);
 
 // x, whose first axis is the texts, with the mask of (seed, step, layer, place); x itself where
 // dropout does not act.

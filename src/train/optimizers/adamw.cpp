@@ -1,11 +1,11 @@
 #include "train/optimizers/adamw.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
 
 #include "core/error.h"
+#include "torch_ops/parallel.h"
 
 namespace m2::train {
 namespace {

@@ -1,11 +1,10 @@
 #include "train/optimizers/gradient_norm.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
+#include "torch_ops/parallel.h"
 
 namespace m2::train {
 namespace {
