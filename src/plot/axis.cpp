@@ -39,6 +39,18 @@ std::vector<double> linear_ticks(double low, double high) {
   return ticks;
 }
 
+struct Unit {
+  double size;
+  const char* suffix;
+};
+
+Unit unit_of(double value) {
+  for (const Unit& unit : {Unit{1e9, " G"}, Unit{1e6, " M"}}) {
+    if (std::abs(value) >= unit.size && std::abs(value) < 1000 * unit.size) return unit;
+  }
+  return {1, ""};
+}
+
 std::string with_commas(std::string digits) {
   const size_t first = digits.starts_with('-') ? 1 : 0;
   for (size_t at = digits.size(); at > first + 3;) {
@@ -132,7 +144,7 @@ std::vector<double> AxisScale::decade_ticks() const {
 }
 
 std::string tick_text(double value, double step) {
-  constexpr double kLongest = 1e6;  // longer ones are written with an exponent
+  constexpr double kLongest = 1e6;  // longer ones are written in millions and so on
   constexpr int kFewestDigits = 6, kMostDigits = 17;
   const bool whole = value == std::trunc(value) && std::abs(value) < kLongest;
   int digits = kFewestDigits;
@@ -140,13 +152,14 @@ std::string tick_text(double value, double step) {
     digits = static_cast<int>(std::ceil(std::log10(std::abs(value) / step))) + 2;
     digits = std::clamp(digits, kFewestDigits, kMostDigits);
   }
+  const Unit unit = unit_of(value);
   std::array<char, 64> text{};
   const auto format = whole ? std::chars_format::fixed : std::chars_format::general;
-  const auto [end, problem] =
-      std::to_chars(text.data(), text.data() + text.size(), value, format, whole ? 0 : digits);
+  const auto [end, problem] = std::to_chars(text.data(), text.data() + text.size(),
+                                            value / unit.size, format, whole ? 0 : digits);
   M2_CHECK(problem == std::errc());
   const std::string written(text.data(), end);
-  return whole ? with_commas(written) : written;
+  return whole ? with_commas(written) : written + unit.suffix;
 }
 
 }  // namespace m2

@@ -38,7 +38,7 @@ TEST(AxisScale, LogarithmicTicksArePowersOrTheirMultiples) {
   EXPECT_THAT(texts({{"", true}, std::vector<double>{150, 2600}}),
               ElementsAre("200", "500", "1,000", "2,000"));
   EXPECT_THAT(texts({{"", true}, std::vector<double>{1, 1e40}}),
-              ElementsAre("1", "10,000", "1e+08", "1e+12", "1e+16", "1e+20", "1e+24", "1e+28",
+              ElementsAre("1", "10,000", "100 M", "1e+12", "1e+16", "1e+20", "1e+24", "1e+28",
                           "1e+32", "1e+36", "1e+40"));
 }
 
@@ -109,11 +109,14 @@ TEST(AxisScale, HoldsExtremeValues) {
 
 TEST(TickText, IsShortAndExact) {
   EXPECT_EQ(tick_text(32768, 0), "32,768");
-  EXPECT_EQ(tick_text(-1234567, 0), "-1.23457e+06");
+  EXPECT_EQ(tick_text(-1234567, 0), "-1.23457 M");
   EXPECT_EQ(tick_text(999999, 0), "999,999");
   EXPECT_EQ(tick_text(-999, 0), "-999");
   EXPECT_EQ(tick_text(0.1 + 0.2, 0.1), "0.3");
-  EXPECT_EQ(tick_text(1000000001, 1), "1000000001");
+  EXPECT_EQ(tick_text(1000000001, 1), "1.000000001 G");
+  EXPECT_EQ(tick_text(12e6, 2e6), "12 M");
+  EXPECT_EQ(tick_text(2.5e12, 5e11), "2.5e+12");
+  EXPECT_EQ(tick_text(1e18, 0), "1e+18");
 }
 
 }  // namespace

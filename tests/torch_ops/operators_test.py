@@ -178,6 +178,15 @@ def dense(weight, inputs, outputs):
     return torch.block_diag(*weight)[:outputs, :inputs]
 
 
+@pytest.fixture(params=[1, 2, 3], ids=lambda count: f"{count} threads")
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("inputs, outputs, blocks", [(12, 12, 4), (10, 9, 4), (5, 3, 4), (6, 5, 4), (64, 128, 4), (7, 30, 1)])
 def test_block_diagonal_linear(operators, inputs, outputs, blocks):
     p, q = -(-outputs // blocks), -(-inputs // blocks)
