@@ -42,7 +42,8 @@ class AxisScale {
   double low_ = 0, high_ = 1;  // of the scaled values
 };
 
-// `value` as a label: "32,768", "0.25", "12 M", "1e+18"; so many digits that numbers `step` apart differ.
+// `value` as a label: "32,768", "0.25", "12 M", "1e+18"; so many digits that numbers `step` apart
+// differ.
 std::string tick_text(double value, double step);
 
 }  // namespace m2

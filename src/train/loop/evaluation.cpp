@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
+#include "core/text.h"
 #include "train/loop/micro_batch.h"
 #include "train/loop/stop_request.h"
 
@@ -15,13 +17,20 @@ double EvaluationResult::perplexity() const {
   return std::exp(loss);
 }
 
+void require_labels(const SampleBatches& batches, int64_t samples) {
+  for (int64_t i = 0; i < samples; ++i) {
+    if (batches.read_samples(0, i, 1).labelled > 0) return;
+  }
+  throw input_error(concat("eval_loader: its masks leave no token to tell in ", samples,
+                           " samples; give it more text or a larger mlm_probability"));
+}
+
 std::optional<EvaluationResult> evaluate(const Model& model, const SampleBatches& batches,
                                          const EvaluationOptions& options) {
   const at::NoGradGuard no_gradients;
   Pass pass;
   pass.bf16 = options.bf16;
-  const int64_t all = batches.epoch_samples();
-  const int64_t samples = options.samples < 0 ? all : std::min(options.samples, all);
+  const int64_t samples = options.samples;
   EvaluationResult result;
   double sum = 0, correct = 0;
   for (int64_t first = 0; first < samples; first += options.rows) {

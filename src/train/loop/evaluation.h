@@ -17,10 +17,13 @@ struct EvaluationResult {
 };
 
 struct EvaluationOptions {
-  int64_t samples = -1;  // the first of an epoch; -1: all
-  int64_t rows = 1;      // samples a forward pass
+  int64_t samples = 0;  // the first of an epoch, at most all
+  int64_t rows = 1;     // samples a forward pass
   bool bf16 = false;
 };
+
+// Error(kInput) where none of the first samples has a token to tell: there would be no mean.
+void require_labels(const SampleBatches& batches, int64_t samples);
 
 // Masks are the same each time. None where a stop was asked for meanwhile.
 std::optional<EvaluationResult> evaluate(const Model& model, const SampleBatches& batches,

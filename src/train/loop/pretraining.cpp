@@ -63,13 +63,25 @@ BatchOptions batch_options(const TrainConfig& config, int64_t samples, bool drop
   return options;
 }
 
+// How many an evaluation takes.
+int64_t evaluation_samples(const TrainConfig& config, const SampleBatches& batches) {
+  const int64_t all = batches.epoch_samples(), size = config.global_eval_batch_size;
+  if (config.eval_subset_num_batches >= 0) {
+    return std::min(config.eval_subset_num_batches * size, all);
+  }
+  return config.evaluation->drop_last && all >= size ? all / size * size : all;
+}
+
 // An evaluation takes every sample once, in the data's order.
 std::optional<SampleBatches> evaluation_batches(const TrainConfig& config,
                                                 const Tokenizer& tokenizer) {
   if (!config.evaluation) return std::nullopt;
   LoaderConfig loader = *config.evaluation;
   loader.shuffle = false;
-  return std::make_optional<SampleBatches>(loader, batch_options(config, 1, false), tokenizer);
+  std::optional<SampleBatches> batches;
+  batches.emplace(loader, batch_options(config, 1, false), tokenizer);
+  require_labels(*batches, evaluation_samples(config, *batches));
+  return batches;
 }
 
 RunFolder::Existing existing_run(const SaveConfig& save) {
@@ -230,13 +242,7 @@ bool Pretraining::evaluate_and_save() {
 
 std::optional<EvaluationResult> Pretraining::evaluate_now() const {
   EvaluationOptions options;
-  const int64_t size = config_.global_eval_batch_size;
-  const int64_t whole_batches = evaluation_batches_->epoch_samples() / size;
-  if (config_.eval_subset_num_batches >= 0) {
-    options.samples = config_.eval_subset_num_batches * size;
-  } else if (config_.evaluation->drop_last && whole_batches > 0) {
-    options.samples = whole_batches * size;
-  }
+  options.samples = evaluation_samples(config_, *evaluation_batches_);
   options.rows = config_.device_eval_batch_size.value_or(trainer_.micro_batch());
   options.bf16 = config_.precision == TrainPrecision::kAmpBf16;
   return evaluate(trainer_.model(), *evaluation_batches_, options);

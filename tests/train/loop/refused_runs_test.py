@@ -59,6 +59,17 @@ def test_a_dataset_of_fewer_samples_than_a_batch(data, tmp_path):
     assert not into.exists()
 
 
+def test_an_evaluation_without_a_token_to_tell(data, tmp_path):
+    config, into = write_config(data, tmp_path)
+    refuse(INPUT, ["eval_loader", "mlm_probability"], config, "eval_loader.dataset.mlm_probability=0.0001",
+           "eval_subset_num_batches=1", "global_eval_batch_size=1")
+    m2("train", "mlm", config, "max_duration=1ba")
+    before = digest(into / "model/model.safetensors")
+    refuse(INPUT, "eval_loader", config, "save_overwrite=true", "eval_loader.dataset.mlm_probability=0.0001",
+           "eval_subset_num_batches=1", "global_eval_batch_size=1")
+    assert digest(into / "model/model.safetensors") == before
+
+
 def test_a_shard_with_a_flipped_byte(copied, tmp_path):
     config, _ = write_config(copied, tmp_path)
     shards = [path for path in (copied / "shards/train").iterdir() if path.suffix != ".json"]
