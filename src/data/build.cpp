@@ -33,8 +33,8 @@ class PendingDocuments {
     documents_.push_back(std::move(document));
   }
 
-  // Each document's split; of the first ones the one with the smallest hash is held back where the
-  // fraction picks none.
+  // Each document's split; of the first ones those with the smallest hash are held back where the
+  // fraction picks none, or one where all are equal.
   std::vector<bool> held_back(bool first) const {
     std::vector<bool> held;
     for (const TokenizedDocument& document : documents_) {
@@ -45,6 +45,12 @@ class PendingDocuments {
       const auto smallest = std::min_element(
           documents_.begin(), documents_.end(),
           [](const auto& one, const auto& other) { return one.hash < other.hash; });
+      std::vector<bool> equal;
+      for (const TokenizedDocument& document : documents_) {
+        equal.push_back(document.hash == smallest->hash);
+      }
+      const bool others = std::find(equal.begin(), equal.end(), false) != equal.end();
+      if (others) return equal;
       held[static_cast<size_t>(smallest - documents_.begin())] = true;
     }
     return held;

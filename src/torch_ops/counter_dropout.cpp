@@ -31,12 +31,13 @@ at::Tensor counter_dropout(const at::Tensor& x, const DropoutCounter& counter) {
               "counter_dropout: the probability is in [0, 1)");
   if (counter.probability == 0) return x;
   TORCH_CHECK(x.is_cpu(), "counter_dropout: x is on a CPU");
+  if (x.numel() == 0) return x;
   const int64_t width = x.size(-1), rows = x.numel() / width;
   const at::Tensor mask = at::empty(x.sizes(), x.options().dtype(at::kFloat));
   at::parallel_for(0, rows, kRowsOfATask, [&](int64_t begin, int64_t end) {
     dropout_mask(counter, begin, end - begin, width, mask.data_ptr<float>() + begin * width);
   });
-  return x * mask.to(x.scalar_type());
+  return (x * mask).to(x.scalar_type());  // bfloat16 has no 1/0.9
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {

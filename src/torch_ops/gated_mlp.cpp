@@ -93,7 +93,8 @@ class GeluGateFunction : public torch::autograd::Function<GeluGateFunction> {
 }  // namespace
 
 at::Tensor gelu_gate(const at::Tensor& h, const DropoutCounter& dropout) {
-  TORCH_CHECK(h.dim() >= 1 && h.size(-1) % 2 == 0, "gelu_gate: h is (…, 2I), not ", h.sizes());
+  TORCH_CHECK(h.dim() >= 1 && h.size(-1) > 0 && h.size(-1) % 2 == 0,
+              "gelu_gate: h is (…, 2I), not ", h.sizes());
   if (!kernels_take(h)) return counter_dropout(plain::gelu_gate(h), dropout);
   TORCH_CHECK(dropout.probability >= 0 && dropout.probability < 1,
               "gelu_gate: the probability is in [0, 1)");

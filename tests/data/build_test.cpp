@@ -215,6 +215,23 @@ TEST_F(BuildTest, HoldsBackOneAtLeast) {
   EXPECT_EQ(report.train.documents, 1u);
 }
 
+// Where the fraction picks none too, a text and its copies stay together, but where there is
+// nothing else.
+TEST_F(BuildTest, CopiesOfTheOneHeldBackGoWithIt) {
+  std::string lines = "{\"text\":\"w1\"}\n{\"text\":\"w2\"}\n";
+  BuildOptions wanted = options(folder_.write("four.jsonl", lines + lines), "out");
+  wanted.valid_fraction = 1e-9;
+  const BuildReport report = build(wanted);
+  EXPECT_EQ(report.validation.documents, 2u);
+  const auto val = samples(wanted, "val"), train = samples(wanted, "train");
+  EXPECT_EQ(val.at(0), val.at(1));
+  EXPECT_NE(val.at(0), train.at(0));
+  BuildOptions equal =
+      options(folder_.write("equal.jsonl", "{\"text\":\"w1\"}\n{\"text\":\"w1\"}\n"), "equal");
+  equal.valid_fraction = 1e-9;
+  EXPECT_EQ(build(equal).validation.documents, 1u);
+}
+
 TEST_F(BuildTest, OfASingleDocumentTheLastPieces) {
   BuildOptions wanted = options(folder_.write("one.txt", words(0, 199)), "out");
   wanted.valid_fraction = 0.3;

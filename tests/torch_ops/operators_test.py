@@ -238,6 +238,11 @@ def test_dropout_from_counters(operators):
     assert not torch.equal(operators.counter_dropout(x, 0.25, 8, 0), y)
     y.sum().backward()
     assert torch.equal(x.grad != 0, kept)
+    narrow = operators.counter_dropout(torch.ones(6, 40, dtype=torch.bfloat16), 0.1, 7, 0)
+    assert narrow.max() == torch.tensor(1 / 0.9).bfloat16() and narrow.dtype == torch.bfloat16
+    odd = torch.full((6, 40), 0.9).bfloat16()
+    assert operators.counter_dropout(odd, 0.1, 7, 0).max() == (odd.float() * (1 / 0.9)).bfloat16()[0, 0]
+    assert operators.counter_dropout(torch.ones(3, 0), 0.1, 7, 0).shape == (3, 0)
 
 
 def test_autocast_keeps_the_convolution_in_fp32(operators):
@@ -255,8 +260,9 @@ def test_autocast_keeps_the_convolution_in_fp32(operators):
     (lambda o: o.long_conv(*case(1, 4, 3, True, True), torch.tensor([-1])), "from 0 to the 4 rows"),
     (lambda o: o.short_conv(torch.ones(1, 2, 3), torch.ones(3, 3), torch.ones(3)), "weight is"),
     (lambda o: o.gelu_gate(torch.ones(3)), "2I"),
+    (lambda o: o.gelu_gate(torch.ones(3, 0)), "2I"),
     (lambda o: o.block_diagonal_linear(torch.ones(9), torch.ones(2, 4, 4), None, 8), "wider"),
-], ids=["taps", "longer than the rows", "below zero", "weight", "odd", "wider"])
+], ids=["taps", "longer than the rows", "below zero", "weight", "odd", "empty", "wider"])
 def test_wrong_shapes_are_named(operators, wrong, says):
     with pytest.raises(RuntimeError, match=says):
         wrong(operators)

@@ -55,20 +55,21 @@ std::optional<int64_t> step_of_name(const std::string& name) {
   return step;
 }
 
-CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
-  clear_leftovers(folder_);
+void CheckpointStore::clear_leftovers() const {
+  train::clear_leftovers(folder_,
+                         [](const std::string& name) { return step_of_name(name).has_value(); });
 }
 
 fs::path CheckpointStore::step_folder(int64_t step) const {
   return folder_ / concat(kPrefix, step);
 }
 
-std::vector<SavedCheckpoint> CheckpointStore::list() const {
+std::vector<SavedCheckpoint> CheckpointStore::list(int64_t up_to) const {
   std::vector<SavedCheckpoint> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     const auto step = step_of_name(entry.path().filename().string());
-    if (step && entry.is_directory()) found.push_back({*step, entry.path()});
+    if (step && *step <= up_to && entry.is_directory()) found.push_back({*step, entry.path()});
   }
   std::sort(found.begin(), found.end(),
             [](const SavedCheckpoint& a, const SavedCheckpoint& b) { return a.step > b.step; });
@@ -76,7 +77,7 @@ std::vector<SavedCheckpoint> CheckpointStore::list() const {
 }
 
 std::optional<SavedCheckpoint> CheckpointStore::newest_whole() const {
-  for (const SavedCheckpoint& saved : list()) {
+  for (const SavedCheckpoint& saved : list(std::numeric_limits<int64_t>::max())) {
     const std::string damage = find_damage(saved.folder);
     if (damage.empty()) return saved;
     log_warning(concat(saved.folder.string(), ": is damaged and left alone: ", damage));
@@ -92,16 +93,16 @@ void CheckpointStore::save(int64_t step,
   });
 }
 
-double CheckpointStore::lowest_evaluation_loss() const {
+double CheckpointStore::lowest_evaluation_loss(int64_t up_to) const {
   double lowest = std::numeric_limits<double>::infinity();
-  for (const SavedCheckpoint& saved : list()) {
+  for (const SavedCheckpoint& saved : list(up_to)) {
     lowest = std::min(lowest, evaluation_loss_of(saved).value_or(lowest));
   }
   return lowest;
 }
 
-void CheckpointStore::prune(int64_t last, int64_t best) const {
-  const std::vector<SavedCheckpoint> all = list();
+void CheckpointStore::prune(int64_t up_to, int64_t last, int64_t best) const {
+  const std::vector<SavedCheckpoint> all = list(up_to);
   const std::set<int64_t> kept = kept_steps(all, last, best);
   for (const SavedCheckpoint& saved : all) {
     if (kept.count(saved.step) == 0) remove_folder(saved.folder);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace m2::train {
@@ -22,12 +23,14 @@ struct SavedCheckpoint {
 
 class CheckpointStore {
  public:
-  // `folder` is RUN/checkpoints; made when something is saved. What a killed run left unfinished in
-  // it is removed.
-  explicit CheckpointStore(std::filesystem::path folder);
+  // `folder` is RUN/checkpoints; made when something is saved.
+  explicit CheckpointStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // Newest first.
-  std::vector<SavedCheckpoint> list() const;
+  // Removes what a killed run left unfinished.
+  void clear_leftovers() const;
+  // Those of no later step than `up_to`, newest first. What lies beyond the step of a run that goes
+  // on is damaged, and no matter to it until it gets there.
+  std::vector<SavedCheckpoint> list(int64_t up_to) const;
   // The newest one whose files have the bytes that were saved; each newer one that has not is named
   // in a warning.
   std::optional<SavedCheckpoint> newest_whole() const;
@@ -37,12 +40,12 @@ class CheckpointStore {
   void save(int64_t step,
             const std::function<void(const std::filesystem::path& folder)>& write) const;
 
-  // The lowest evaluation loss that a checkpoint states; infinite where none does.
-  double lowest_evaluation_loss() const;
+  // The lowest evaluation loss that a checkpoint up to that step states; infinite where none does.
+  double lowest_evaluation_loss(int64_t up_to) const;
 
-  // Removes all but the `last` newest, -1: none, and the `best` of lowest evaluation loss among
-  // those that state one.
-  void prune(int64_t last, int64_t best) const;
+  // Removes, of those up to that step, all but the `last` newest, -1: none, and the `best` of
+  // lowest evaluation loss among those that state one.
+  void prune(int64_t up_to, int64_t last, int64_t best) const;
 
  private:
   std::filesystem::path step_folder(int64_t step) const;

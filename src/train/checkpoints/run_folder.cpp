@@ -22,15 +22,21 @@ RunFolder::RunFolder(const std::string& path, Existing existing) : path_(path) {
   fs::create_directories(path_, problem);
   if (problem) throw failed_error(concat(path, ": cannot be made: ", problem.message()));
   take_lock();
-  if (existing == Existing::kContinue || !holds_run()) return;
-  if (existing == Existing::kRefuse) {
+  if (existing == Existing::kRefuse && holds_run()) {
     close(lock_);
     throw usage_error(concat(path,
                              ": holds a run already; set autoresume=true to go on with it, "
                              "save_overwrite=true to begin anew, or another save_folder"));
   }
-  for (const fs::path& part :
-       {checkpoints(), model(), metrics(), tensorboard(), vocabulary(), configuration()}) {
+  clear_leftovers(path_, [this](const std::string& name) {
+    return name == model().filename() || name == vocabulary().filename() ||
+           name.starts_with(configuration().filename().string() + ".");
+  });
+}
+
+void RunFolder::empty() const {
+  std::error_code problem;
+  for (const fs::path& part : {checkpoints(), model(), metrics(), tensorboard()}) {
     fs::remove_all(part, problem);
     if (problem)
       throw failed_error(concat(part.string(), ": cannot be removed: ", problem.message()));

@@ -11,16 +11,19 @@ namespace m2::train {
 class RunFolder {
  public:
   // What is done where the folder holds a run already.
-  enum class Existing { kRefuse, kContinue, kEmpty };
+  enum class Existing { kRefuse, kKeep };
 
-  // Makes the folder. Error(kFailed) where another process trains in it or it cannot be made;
-  // Error(kUsage) for kRefuse, saying what may be set. kEmpty removes the run's own files alone.
+  // Makes the folder, and removes what a killed run left unfinished in it. Error(kFailed) where
+  // another process trains in it or it cannot be made; Error(kUsage) for kRefuse, saying what may
+  // be set.
   RunFolder(const std::string& path, Existing existing);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
-  std::filesystem::path path() const { return path_; }
+  // Removes the run that it holds, all but configuration and vocabulary, which a new run replaces.
+  void empty() const;
+
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path model() const { return path_ / "model"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }

@@ -81,12 +81,14 @@ void remove_folder(const fs::path& whole) {
   const Leftover remove(leaving);
 }
 
-void clear_leftovers(const fs::path& parent) {
+void clear_leftovers(const fs::path& parent,
+                     const std::function<bool(const std::string& name)>& is_ours) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(parent, ignored)) {
     const std::string ending = entry.path().extension().string();
     fs::path whole = entry.path();
     whole.replace_extension();
+    if (!is_ours(whole.filename().string())) continue;
     if (ending == kReplaced && !fs::exists(whole)) {
       fs::rename(entry.path(), whole, ignored);
     } else if (ending == kUnfinished || ending == kReplaced || ending == kLeaving) {

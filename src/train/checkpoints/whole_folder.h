@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 
 namespace m2::train {
 
@@ -14,8 +15,9 @@ void replace_folder(const std::filesystem::path& whole,
 // Removes a folder of that kind; one that is half removed has another name.
 void remove_folder(const std::filesystem::path& whole);
 
-// What a process that was killed left beside the folders in `parent`: the unfinished is removed,
-// what was about to be replaced gets its name back.
-void clear_leftovers(const std::filesystem::path& parent);
+// What a process that was killed left in `parent` of the folders and files that `is_ours` knows by
+// name: the unfinished is removed, what was about to be replaced gets its name back.
+void clear_leftovers(const std::filesystem::path& parent,
+                     const std::function<bool(const std::string& name)>& is_ours);
 
 }  // namespace m2::train

@@ -63,8 +63,13 @@ int64_t largest_micro_batch(int64_t batch_rows, int64_t ceiling,
   reset_peak_memory();
   trial(1);
   const int64_t peak_of_one = peak_resident_memory();
-  trial(2);
-  return rows_that_fit(batch_rows, ceiling, peak_of_one, peak_resident_memory());
+  // Where the peak could not be counted anew it moves only when a pass takes more than all before.
+  int64_t rows = 2;
+  for (trial(rows); peak_resident_memory() <= peak_of_one && rows < batch_rows; trial(rows)) {
+    rows = std::min(2 * rows, batch_rows);
+  }
+  const int64_t one_more = (peak_resident_memory() - peak_of_one) / (rows - 1);
+  return rows_that_fit(batch_rows, ceiling, peak_of_one, peak_of_one + one_more);
 }
 
 }  // namespace m2::train

@@ -22,7 +22,7 @@ std::optional<double> accumulate_gradients(const Model& model, const m2::Batch& 
                                            const Pass& pass);
 
 // The largest number of rows, at most `batch_rows`, for which a forward and backward pass stays
-// within kShare of `ceiling` bytes of resident memory, as two trials tell: a pass takes a part that
+// within kShare of `ceiling` bytes of resident memory, as trials tell: a pass takes a part that
 // is constant and a part that grows with the rows. `trial` runs a pass of so many rows. Then as
 // few as go with the same number of passes a batch: 32 rows of which 20 fit are 2 times 16.
 int64_t largest_micro_batch(int64_t batch_rows, int64_t ceiling,

@@ -11,6 +11,7 @@
 #include "checkpoint/new_file.h"
 #include "config/flops.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "train/checkpoints/checkpoint_store.h"
 #include "train/checkpoints/run_folder.h"
@@ -85,8 +86,8 @@ std::optional<SampleBatches> evaluation_batches(const TrainConfig& config,
 }
 
 RunFolder::Existing existing_run(const SaveConfig& save) {
-  if (save.autoresume) return RunFolder::Existing::kContinue;
-  return save.overwrite ? RunFolder::Existing::kEmpty : RunFolder::Existing::kRefuse;
+  return save.autoresume || save.overwrite ? RunFolder::Existing::kKeep
+                                           : RunFolder::Existing::kRefuse;
 }
 
 class Pretraining {
@@ -102,8 +103,9 @@ class Pretraining {
   // False where a stop was asked for meanwhile.
   bool evaluate_and_save();
   std::optional<EvaluationResult> evaluate_now() const;
-  void save(std::optional<double> evaluation_loss);
-  RunState state(std::optional<double> evaluation_loss) const;
+  void save();
+  void save_and_prune();
+  RunState state() const;
   [[noreturn]] void fail_without_number(const Trainer::Gradient& gradient);
   void check_divergence() const;
   std::string newest_checkpoint_text() const;
@@ -125,8 +127,11 @@ class Pretraining {
   Clock::time_point step_end_;
 
   int64_t step_ = 0, samples_ = 0, tokens_ = 0;
-  int64_t saved_step_ = -1, evaluated_step_ = -1;
   std::optional<double> loss_;
+  // Of the step in hand, and whether the checkpoint of saved_step_ has one.
+  std::optional<double> evaluation_loss_;
+  int64_t saved_step_ = -1;
+  bool saved_with_evaluation_ = false;
   std::optional<EvaluationResult> evaluation_;
   double lowest_evaluation_ = std::numeric_limits<double>::infinity();
 };
@@ -146,6 +151,8 @@ Pretraining::Pretraining(const TrainConfig& config, int threads)
       watch_(config_.divergence_margin) {
   resume();
   vocabulary_files_ = keep_vocabulary(tokenizer_path(config_), folder_.vocabulary());
+  // An earlier run goes when all that this one begins with has been read, from that run perhaps.
+  if (config_.save.overwrite && !config_.save.autoresume) folder_.empty();
   NewFile file(folder_.configuration().string());
   const std::string yaml = to_yaml(config_);
   file.write(std::as_bytes(std::span(yaml)));
@@ -153,15 +160,17 @@ Pretraining::Pretraining(const TrainConfig& config, int threads)
 }
 
 void Pretraining::resume() {
-  clear_leftovers(folder_.path());
+  if (config_.save.autoresume) store_.clear_leftovers();
   const std::optional<RunState> saved = restore(config_, store_, surroundings_, trainer_);
   if (saved) {
     step_ = saved->step;
     samples_ = saved->samples;
     tokens_ = saved->tokens;
+    evaluation_loss_ = saved->evaluation_loss;
     saved_step_ = step_;
+    saved_with_evaluation_ = evaluation_loss_.has_value();
     watch_.restore(saved->recent_losses, saved->lowest_loss);
-    lowest_evaluation_ = store_.lowest_evaluation_loss();
+    lowest_evaluation_ = store_.lowest_evaluation_loss(step_);
     std::fprintf(stderr, "m2: resumed from step %lld\n", static_cast<long long>(step_));
   }
   if (config_.device_train_microbatch_size) {
@@ -169,12 +178,19 @@ void Pretraining::resume() {
   } else {
     trainer_.set_micro_batch(saved ? saved->micro_batch : trainer_.find_micro_batch());
   }
+  if (saved && saved->micro_batch != trainer_.micro_batch()) {
+    log_warning(concat("device_train_microbatch_size: ", trainer_.micro_batch(), " instead of ",
+                       saved->micro_batch,
+                       ": from here on the bits are not those of a run without a stop"));
+  }
 }
 
 PretrainingResult Pretraining::run() {
   log_.emplace(folder_, config_.monitors, step_, plan_.total_steps, plan_.console_steps);
   BatchPrefetch prefetch(batches_, step_, plan_.total_steps);
   step_end_ = Clock::now();
+  // A stop may have come before the evaluation that was due.
+  if (step_ > 0 && !evaluate_and_save()) return stop();
   while (step_ < plan_.total_steps) {
     const m2::Batch batch = prefetch.next();
     if (!take_step(batch, prefetch.waited_seconds())) return stop();
@@ -192,8 +208,11 @@ bool Pretraining::take_step(const m2::Batch& batch, double wait_seconds) {
   ++step_;
   samples_ += batch.rows;
   tokens_ += batch.tokens;
-  loss_ = gradient->loss;
-  watch_.add(gradient->loss);
+  evaluation_loss_.reset();
+  if (batch.labelled > 0) {
+    loss_ = gradient->loss;
+    watch_.add(gradient->loss);
+  }
   report(batch, *gradient, wait_seconds);
   return true;
 }
@@ -203,7 +222,7 @@ void Pretraining::report(const m2::Batch& batch, const Trainer::Gradient& gradie
   const auto now = Clock::now();
   StepFacts facts;
   facts.report.step = step_;
-  facts.report.loss = gradient.loss;
+  if (batch.labelled > 0) facts.report.loss = gradient.loss;
   facts.report.tokens = batch.tokens;
   facts.report.seconds = std::chrono::duration<double>(now - step_end_).count();
   facts.report.wait_seconds = wait_seconds;
@@ -211,31 +230,34 @@ void Pretraining::report(const m2::Batch& batch, const Trainer::Gradient& gradie
   facts.gradient_norm = gradient.norm;
   facts.total_samples = samples_;
   facts.total_tokens = tokens_;
-  facts.flops = 3 * (static_cast<double>(batch.rows * batch.length) *
-                         (dense_flops_per_token(config_.model) +
-                          attention_flops_per_token(config_.model, batch.length)) +
-                     static_cast<double>(batch.labelled) * mlm_head_flops_per_label(config_.model));
+  facts.report.flops =
+      3 * (static_cast<double>(batch.rows * batch.length) *
+               (dense_flops_per_token(config_.model) +
+                attention_flops_per_token(config_.model, batch.length)) +
+           static_cast<double>(batch.labelled) * mlm_head_flops_per_label(config_.model));
   log_->add_step(facts, trainer_.model(), trainer_.optimizer());
   step_end_ = now;
 }
 
 bool Pretraining::evaluate_and_save() {
-  std::optional<double> evaluation_loss;
   bool is_best = false;
   const bool last = step_ == plan_.total_steps;
-  if (evaluation_batches_ && (is_due(step_, plan_.evaluation_steps) || last)) {
+  const bool due = is_due(step_, plan_.evaluation_steps) || last;
+  if (evaluation_batches_ && due && !evaluation_loss_) {
     const std::optional<EvaluationResult> result = evaluate_now();
     if (!result) return false;
     evaluation_ = result;
-    evaluation_loss = result->loss;
+    evaluation_loss_ = result->loss;
     is_best = config_.save.best > 0 && result->loss < lowest_evaluation_;
     lowest_evaluation_ = std::min(lowest_evaluation_, result->loss);
     log_->add_evaluation(step_, *result);
     step_end_ = Clock::now();
   }
   if (is_due(step_, plan_.save_steps) || is_best || last) {
-    save(evaluation_loss);
+    save_and_prune();
     step_end_ = Clock::now();
+  } else if (saved_step_ == step_) {
+    save();  // with the evaluation that a stop had cut
   }
   return true;
 }
@@ -248,14 +270,14 @@ std::optional<EvaluationResult> Pretraining::evaluate_now() const {
   return evaluate(trainer_.model(), *evaluation_batches_, options);
 }
 
-RunState Pretraining::state(std::optional<double> evaluation_loss) const {
+RunState Pretraining::state() const {
   RunState state;
   state.step = step_;
   state.samples = samples_;
   state.tokens = tokens_;
   state.micro_batch = trainer_.micro_batch();
   state.seed = config_.seed;
-  state.evaluation_loss = evaluation_loss;
+  state.evaluation_loss = evaluation_loss_;
   state.recent_losses = watch_.recent();
   state.lowest_loss = watch_.lowest();
   state.surroundings = surroundings_;
@@ -263,30 +285,37 @@ RunState Pretraining::state(std::optional<double> evaluation_loss) const {
   return state;
 }
 
-void Pretraining::save(std::optional<double> evaluation_loss) {
-  if (saved_step_ == step_) return;
+void Pretraining::save() {
+  if (saved_step_ == step_ && saved_with_evaluation_ == evaluation_loss_.has_value()) return;
   try {
     log_->flush();
     store_.save(step_, [&](const std::filesystem::path& folder) {
-      write_run_checkpoint(folder, trainer_.model(), trainer_.optimizer(), state(evaluation_loss),
+      write_run_checkpoint(folder, trainer_.model(), trainer_.optimizer(), state(),
                            vocabulary_files_);
     });
     saved_step_ = step_;
-    store_.prune(config_.save.last, config_.save.best);
+    saved_with_evaluation_ = evaluation_loss_.has_value();
   } catch (const Error& error) {
     throw failed_error(concat(error.what(), "; ", newest_checkpoint_text()));
   }
 }
 
+// What ends a training early saves alone: there is no better checkpoint yet that others could go
+// for.
+void Pretraining::save_and_prune() {
+  save();
+  store_.prune(step_, config_.save.last, config_.save.best);
+}
+
 std::string Pretraining::newest_checkpoint_text() const {
-  const std::vector<SavedCheckpoint> all = store_.list();
+  const std::vector<SavedCheckpoint> all = store_.list(step_);
   if (all.empty()) return "no checkpoint was saved before";
   return concat("autoresume=true goes on from ", all.front().folder.string());
 }
 
 void Pretraining::fail_without_number(const Trainer::Gradient& gradient) {
   trainer_.model().parameters().clear_gradients();
-  save(std::nullopt);  // weights and moments have not met that gradient
+  save();  // weights and moments have not met that gradient
   throw failed_error(concat("step ", step_ + 1, ": the ",
                             std::isfinite(gradient.loss) ? "gradient" : "loss",
                             " is not finite, the step was not taken; a lower optimizer.lr or "
@@ -310,9 +339,9 @@ PretrainingResult Pretraining::finish() {
 }
 
 PretrainingResult Pretraining::stop() {
-  if (step_ > 0) save(std::nullopt);
+  if (step_ > 0) save();
   PretrainingResult result{stop_signal(), step_, loss_, evaluation_, {}};
-  const std::vector<SavedCheckpoint> all = store_.list();
+  const std::vector<SavedCheckpoint> all = store_.list(step_);
   if (!all.empty()) result.saved = all.front().folder;
   return result;
 }

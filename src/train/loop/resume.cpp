@@ -42,11 +42,12 @@ std::map<std::string, std::string> settings_of(const std::string& yaml) {
   return settings;
 }
 
-// Names, places, reports and the micro-batch, which is told apart: no bit depends on them.
+// Names, places, reports and what changes no bit; the micro-batch is told apart.
 bool has_no_effect(const std::string& key) {
-  constexpr std::array<std::string_view, 14> kBegins = {
-      "run_name", "save_",    "autoresume", "load_",     "callbacks", "loggers", "progress_bar",
-      "log_to_",  "console_", "eval",       "tokenizer", "vocab",     "device_", "data_local"};
+  constexpr auto kBegins = std::to_array<std::string_view>(
+      {"run_name", "save_", "autoresume", "load_", "callbacks", "loggers", "progress_bar",
+       "log_to_", "console_", "tensorboard", "eval", "tokenizer", "vocab", "device_", "data_local",
+       "activation_checkpointing", "divergence_margin"});
   return std::any_of(kBegins.begin(), kBegins.end(), [&](std::string_view begin) {
     return key.compare(0, begin.size(), begin) == 0;
   });

@@ -69,7 +69,7 @@ void RunLog::add_step(const StepFacts& facts, const Model& model, const AdamW& o
   if (monitors_.speed_window) {
     metrics.push_back({"speed/tokens_per_second", pace_.tokens_per_second()});
     metrics.push_back({"speed/wait_share", pace_.wait_share()});
-    metrics.push_back({"speed/roofline_share", facts.flops / report.seconds / gemm_rate_});
+    metrics.push_back({"speed/roofline_share", pace_.flops_per_second() / gemm_rate_});
   }
   if (monitors_.memory) {
     metrics.push_back({"memory/peak_bytes", static_cast<double>(peak_resident_memory())});

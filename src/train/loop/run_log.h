@@ -25,7 +25,6 @@ struct StepFacts {
   double gradient_norm = 0;   // before clipping
   int64_t total_samples = 0;  // met so far, with those of this step
   int64_t total_tokens = 0;
-  double flops = 0;  // three times the forward pass' dense work
 };
 
 class RunLog {

@@ -51,11 +51,21 @@ double Pace::sum(Number StepReport::* member) const {
 }
 
 double Pace::loss() const {
-  return ratio(sum(&StepReport::loss), static_cast<double>(reports_.size()));
+  double total = 0, count = 0;
+  for (const StepReport& report : reports_) {
+    if (std::isnan(report.loss)) continue;
+    total += report.loss;
+    ++count;
+  }
+  return ratio(total, count);
 }
 
 double Pace::tokens_per_second() const {
   return ratio(sum(&StepReport::tokens), sum(&StepReport::seconds));
+}
+
+double Pace::flops_per_second() const {
+  return ratio(sum(&StepReport::flops), sum(&StepReport::seconds));
 }
 
 double Pace::wait_share() const {

@@ -3,17 +3,20 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 
 namespace m2 {
 
 // One optimiser step, as the loop saw it.
 struct StepReport {
-  int64_t step = 0;         // steps that are done, this one included
-  double loss = 0;          // mean over the labelled tokens of the batch
+  int64_t step = 0;  // steps that are done, this one included
+  // Mean over the labelled tokens of the batch; NaN where it has none.
+  double loss = std::numeric_limits<double>::quiet_NaN();
   int64_t tokens = 0;       // of the batch, pads not counted
   double seconds = 0;       // wall clock from the end of the step before
   double wait_seconds = 0;  // of these, spent waiting for data
+  double flops = 0;         // three times the forward pass' dense work
 };
 
 class Pace {
@@ -24,8 +27,9 @@ class Pace {
   void add(const StepReport& report);
 
   // All over the window; 0 before the first step.
-  double loss() const;  // mean; not finite where one of them is not
+  double loss() const;  // mean over the steps that have one
   double tokens_per_second() const;
+  double flops_per_second() const;
   double wait_share() const;    // 0 to 1
   double seconds_left() const;  // until total_steps
   int64_t step() const;

@@ -91,11 +91,9 @@ TensorBoardFile::TensorBoardFile(const std::string& folder, int64_t kept_steps) 
   file_.open(path_, std::ios::binary | std::ios::trunc);
   if (!file_) fail();
   write_record(event(now, 0, bytes_field(kFileVersion, "brain.Event:2")));
-  if (kept_steps > 0) {
-    // The start of a session at a step makes TensorBoard drop what earlier files hold from it on.
-    const std::string start = varint_field(kSessionStatus, kSessionStart);
-    write_record(event(now, kept_steps + 1, bytes_field(kSessionLog, start)));
-  }
+  // The start of a session at a step makes TensorBoard drop what earlier files hold from it on.
+  const std::string start = varint_field(kSessionStatus, kSessionStart);
+  write_record(event(now, kept_steps + 1, bytes_field(kSessionLog, start)));
   flush();
 }
 

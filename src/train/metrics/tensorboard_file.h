@@ -16,8 +16,9 @@ namespace m2 {
 // the payload is a protobuf Event (tensorflow/core/util/event.proto).
 class TensorBoardFile {
  public:
-  // A run that goes on behind `kept_steps` writes a file of its own beside the earlier ones and has
-  // TensorBoard drop their later steps. Makes the folder. Throws Error(kFailed) naming the path.
+  // A run that goes on behind `kept_steps`, 0: a new one, writes a file of its own beside earlier
+  // ones and has TensorBoard drop their later steps. Makes the folder. Throws Error(kFailed) naming
+  // the path.
   TensorBoardFile(const std::string& folder, int64_t kept_steps);
 
   // `seconds` since 1970. Numbers are kept as float, as the format has them. Throws Error(kFailed).

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+
 class CheckpointStoreTest : public FolderTest {
  protected:
   CheckpointStoreTest() {
@@ -37,7 +39,7 @@ class CheckpointStoreTest : public FolderTest {
   }
   std::vector<int64_t> steps() const {
     std::vector<int64_t> found;
-    for (const SavedCheckpoint& saved : store_.list()) found.push_back(saved.step);
+    for (const SavedCheckpoint& saved : store_.list(kAll)) found.push_back(saved.step);
     return found;
   }
 
@@ -46,7 +48,7 @@ class CheckpointStoreTest : public FolderTest {
 };
 
 TEST_F(CheckpointStoreTest, ListsTheNewestFirst) {
-  EXPECT_TRUE(store_.list().empty());
+  EXPECT_TRUE(store_.list(kAll).empty());
   for (const int64_t step : {9, 10, 100}) save(step);
   EXPECT_THAT(steps(), ElementsAre(100, 10, 9));
   EXPECT_EQ(store_.newest_whole()->step, 100);
@@ -92,14 +94,25 @@ TEST_F(CheckpointStoreTest, KeepsTheLastAndTheBest) {
   const double losses[] = {5, 3, 4, 2, 6, 7};
   for (int64_t step = 1; step <= 6; ++step) save(step, losses[step - 1]);
   save(7);  // not evaluated: never the best
-  EXPECT_EQ(store_.lowest_evaluation_loss(), 2);
-  store_.prune(-1, 0);
+  EXPECT_EQ(store_.lowest_evaluation_loss(kAll), 2);
+  store_.prune(kAll, -1, 0);
   EXPECT_EQ(steps().size(), 7u);
-  store_.prune(2, 2);
+  store_.prune(kAll, 2, 2);
   EXPECT_THAT(steps(), ElementsAre(7, 6, 4, 2));
-  store_.prune(1, 0);
+  store_.prune(kAll, 1, 0);
   EXPECT_THAT(steps(), ElementsAre(7));
-  EXPECT_EQ(store_.lowest_evaluation_loss(), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(store_.lowest_evaluation_loss(kAll), std::numeric_limits<double>::infinity());
+}
+
+// Damaged ones beyond it neither count nor are the best.
+TEST_F(CheckpointStoreTest, LaterStepsThanTheRunsAreLeftAlone) {
+  const double losses[] = {5, 3, 4, 1};
+  for (int64_t step = 1; step <= 4; ++step) save(step, losses[step - 1]);
+  EXPECT_EQ(store_.lowest_evaluation_loss(3), 3);
+  store_.prune(3, 1, 1);
+  EXPECT_THAT(steps(), ElementsAre(4, 3, 2));
+  store_.prune(3, 1, 0);
+  EXPECT_THAT(steps(), ElementsAre(4, 3));
 }
 
 TEST_F(CheckpointStoreTest, ClearsWhatAKilledRunLeft) {
@@ -109,9 +122,11 @@ TEST_F(CheckpointStoreTest, ClearsWhatAKilledRunLeft) {
   fs::rename(checkpoints / "step-2", checkpoints / "step-2.old");
   fs::copy(checkpoints / "step-3", checkpoints / "step-3.old");
   fs::create_directories(checkpoints / "step-4.part");
-  const CheckpointStore again(checkpoints);
+  fs::create_directories(checkpoints / "copies.old");  // someone else's
+  store_.clear_leftovers();
   EXPECT_THAT(steps(), ElementsAre(3, 2));
-  EXPECT_EQ(std::distance(fs::directory_iterator(checkpoints), {}), 2);
+  EXPECT_EQ(std::distance(fs::directory_iterator(checkpoints), {}), 3);
+  EXPECT_TRUE(fs::exists(checkpoints / "copies.old"));
 }
 
 TEST_F(CheckpointStoreTest, HashListsNameNothingOutside) {

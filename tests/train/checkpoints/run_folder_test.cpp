@@ -26,9 +26,9 @@ TEST_F(RunFolderTest, HeldByOneAtATime) {
   const std::string path = (folder_ / "a/run").string();
   {
     const RunFolder held(path, Existing::kRefuse);
-    EXPECT_EQ(kind_of_error(path, Existing::kContinue), ErrorKind::kFailed);
+    EXPECT_EQ(kind_of_error(path, Existing::kKeep), ErrorKind::kFailed);
   }
-  EXPECT_EQ(kind_of_error(path, Existing::kContinue), ErrorKind{0});
+  EXPECT_EQ(kind_of_error(path, Existing::kKeep), ErrorKind{0});
 }
 
 TEST_F(RunFolderTest, ARunThatIsThereIsNotTouchedUnasked) {
@@ -36,11 +36,26 @@ TEST_F(RunFolderTest, ARunThatIsThereIsNotTouchedUnasked) {
   fs::create_directories(run / "checkpoints/step-1");
   write(run / "notes.txt", "mine");
   EXPECT_EQ(kind_of_error(run.string(), Existing::kRefuse), ErrorKind::kUsage);
-  EXPECT_EQ(kind_of_error(run.string(), Existing::kContinue), ErrorKind{0});
+  EXPECT_EQ(kind_of_error(run.string(), Existing::kKeep), ErrorKind{0});
   EXPECT_TRUE(fs::exists(run / "checkpoints/step-1"));
-  EXPECT_EQ(kind_of_error(run.string(), Existing::kEmpty), ErrorKind{0});
+  RunFolder(run.string(), Existing::kKeep).empty();
   EXPECT_FALSE(fs::exists(run / "checkpoints"));
   EXPECT_TRUE(fs::exists(run / "notes.txt"));  // of no run
+}
+
+TEST_F(RunFolderTest, ClearsLeftoversOfItsOwnAlone) {
+  const fs::path run = folder_ / "run";
+  fs::create_directories(run / "model.part");
+  fs::create_directories(run / "vocabulary.old");
+  fs::create_directories(run / "data.old");
+  write(run / "config.yaml.12-1.part", "half");
+  write(run / "film.part", "mine");
+  const RunFolder folder(run.string(), Existing::kKeep);
+  EXPECT_FALSE(fs::exists(run / "model.part"));
+  EXPECT_FALSE(fs::exists(run / "config.yaml.12-1.part"));
+  EXPECT_TRUE(fs::exists(run / "vocabulary"));
+  EXPECT_TRUE(fs::exists(run / "data.old"));
+  EXPECT_TRUE(fs::exists(run / "film.part"));
 }
 
 TEST_F(RunFolderTest, VocabulariesGetTheNamesOfAModelFolder) {

@@ -200,3 +200,11 @@ def test_bench_train():
     assert row["flops"] == pytest.approx(work, rel=1e-3)
     seconds = row["forward_seconds"] + row["backward_seconds"] + row["update_seconds"]
     assert row["roofline_share"] == pytest.approx(row["flops"] / seconds / told["gemm_rate"])
+
+
+def test_a_batch_without_a_token_to_tell_has_no_loss(data, tmp_path):
+    config, into = write_config(data, tmp_path)
+    m2("train", "mlm", config, "max_duration=30ba", "global_train_batch_size=1", "device_train_microbatch_size=1",
+       "train_loader.dataset.mlm_probability=0.02", "eval_interval=30ba")
+    told = [line["loss"] for line in metrics(into) if "loss" in line]
+    assert len(told) == 30 and None in told and 0 not in told

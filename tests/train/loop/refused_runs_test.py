@@ -98,8 +98,12 @@ def test_a_folder_that_holds_a_run(data, tmp_path):
     # Data that cannot be read must not cost the run that was there.
     refuse(INPUT, "nothing", config, "save_overwrite=true", f"eval_loader.dataset.local={tmp_path}/nothing")
     assert digest(into / "model/model.safetensors") == before
-    m2("train", "mlm", config, "max_duration=2ba", "save_overwrite=true")
-    assert steps_saved(into) == [2]
+    refuse(INPUT, "none", config, "save_overwrite=true", f"load_path={tmp_path}/none")
+    assert digest(into / "model/model.safetensors") == before
+    # It may begin with that run's own weights and vocabulary.
+    m2("train", "mlm", config, "max_duration=2ba", "save_overwrite=true", f"load_path={into}/model",
+       "load_weights_only=true", f"tokenizer_name={into}/model")
+    assert steps_saved(into) == [2] and (into / "vocabulary/vocab.txt").exists()
 
 
 def test_two_processes_in_one_folder(data, tmp_path):

@@ -17,6 +17,7 @@ from training import (
     flip_byte,
     losses,
     m2,
+    metrics,
     needs_trainer,
     run,
     steps_saved,
@@ -27,12 +28,16 @@ from training import (
 pytestmark = needs_trainer
 
 
+def forty_steps(data, folder, threads):
+    """40 steps in one go, with dropout, so that its masks are looked at too."""
+    config, into = write_config(data, folder)
+    m2("train", "mlm", config, threads=threads)
+    return into
+
+
 @pytest.fixture(scope="module")
 def straight(data, tmp_path_factory):
-    """40 steps in one go, with dropout, so that its masks are looked at too."""
-    config, into = write_config(data, tmp_path_factory.mktemp("straight"))
-    m2("train", "mlm", config)
-    return into
+    return forty_steps(data, tmp_path_factory.mktemp("straight"), 1)
 
 
 @pytest.fixture
@@ -50,8 +55,8 @@ def go_on(config, *words):
     return done.stderr
 
 
-def start(config, *words):
-    return subprocess.Popen([PROGRAM, "train", "mlm", config, *words], env=environment(), stdout=subprocess.PIPE,
+def start(config, *words, threads=1):
+    return subprocess.Popen([PROGRAM, "train", "mlm", config, *words], env=environment(threads), stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
 
 
@@ -69,18 +74,21 @@ def wait_for_step(into, step, process):
     raise AssertionError("the training did not get there")
 
 
-def test_killed_at_three_places(straight, data, tmp_path):
+@pytest.mark.parametrize("threads", [1, 3])  # three do not divide the four blocks of a product
+def test_killed_at_three_places(straight, data, tmp_path, tmp_path_factory, threads):
+    if threads > 1:
+        straight = forty_steps(data, tmp_path_factory.mktemp("straight"), threads)
     config, into = write_config(data, tmp_path)
     words = ("save_interval=3ba", "autoresume=true", "log_to_console=true")
     stops = sorted(random.Random(3).sample(range(5, 39), 3))
     for stop in stops:
-        process = start(config, *words)
+        process = start(config, *words, threads=threads)
         for line in process.stderr:  # a step's line comes when it is done
             if line.startswith("step ") and int(line.split()[1].split("/")[0]) >= stop:
                 break
         process.kill()
         process.communicate()
-    done = run("train", "mlm", config, *words)
+    done = run("train", "mlm", config, *words, threads=threads)
     assert done.returncode == 0
     # The newest checkpoint is of the last multiple of 3, or the one before where it was not whole yet.
     told = int(done.stderr.split("resumed from step ")[1].split()[0])
@@ -133,6 +141,57 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(straight, halfwa
     assert "step-20" in told[0] and "optimizer.safetensors" in told[0]
     assert told[1] == "m2: resumed from step 10"
     assert weights(into) == weights(straight)
+
+
+def test_a_damaged_newest_checkpoint_costs_no_whole_one(straight, halfway):
+    """It counts for nothing until the run has got there and saves its own in that place."""
+    config, into = halfway
+    words = "save_num_checkpoints_to_keep=1", "save_best_checkpoints_to_keep=0"
+    flip_byte(into / "checkpoints/step-20/optimizer.safetensors")
+    go_on(config, "max_duration=12ba", "save_interval=11ba", "scheduler.t_max=40ba", *words)
+    assert steps_saved(into) == [12, 20]
+    assert "resumed from step 12" in go_on(config, *words)
+    assert steps_saved(into) == [40]
+    assert weights(into) == weights(straight)
+
+
+def test_an_evaluation_that_a_stop_cut_is_made_up_for(straight, halfway):
+    config, into = halfway
+    state = into / "checkpoints/step-20/state.json"
+    saved = json.loads(state.read_text())
+    measured, saved["evaluation_loss"] = saved["evaluation_loss"], None
+    state.write_text(json.dumps(saved))
+    sums = into / "checkpoints/step-20/SHA256SUMS"
+    lines = [line for line in sums.read_text().splitlines() if not line.endswith("state.json")]
+    sums.write_text("\n".join([*lines, f"{digest(state)}  state.json"]) + "\n")
+    kept = [line for line in (into / "metrics.jsonl").read_text().splitlines(keepends=True) if "evaluation" not in line]
+    (into / "metrics.jsonl").write_text("".join(kept))
+    go_on(config)
+    assert weights(into) == weights(straight)
+    evaluated = {line["step"]: line["evaluation/loss"] for line in metrics(into) if "evaluation/loss" in line}
+    assert evaluated[20] == measured and set(evaluated) == {20, 40}
+    assert json.loads(state.read_text())["evaluation_loss"] == measured
+
+
+def test_a_stop_saves_where_none_is_to_be_kept(data, tmp_path):
+    config, into = write_config(data, tmp_path)
+    words = "save_num_checkpoints_to_keep=0", "save_best_checkpoints_to_keep=0"
+    process = start(config, "log_to_console=true", *words)
+    for line in process.stderr:
+        if line.startswith("step 7/"):
+            break
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate()
+    (saved,) = steps_saved(into)
+    assert f"step-{saved}" in stderr.splitlines()[-1]
+
+
+def test_a_micro_batch_of_another_size_is_told(halfway):
+    config, _ = halfway
+    told = go_on(config, "device_train_microbatch_size=3", "max_duration=21ba", "tensorboard=true",
+                 "activation_checkpointing=true").splitlines()
+    assert told[0] == "m2: resumed from step 20" and len(told) == 2
+    assert "device_train_microbatch_size: 3 instead of 4" in told[1]
 
 
 @pytest.mark.parametrize("name", ["state.json", "config.json", "model.safetensors", "SHA256SUMS"])

@@ -79,15 +79,15 @@ tensorboard: false
 """
 
 
-def environment():
+def environment(threads=1):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("M2_") or k == "M2_ISA"}
-    return kept | {"M2_THREADS": "1"}
+    return kept | {"M2_THREADS": str(threads)}
 
 
-def run(*words, **options):
+def run(*words, threads=1, **options):
     words = [str(word) for word in words]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 240, "text": True} | options
-    return subprocess.run([PROGRAM, *words], env=environment(), **options)
+    return subprocess.run([PROGRAM, *words], env=environment(threads), **options)
 
 
 def m2(*words, **options):

@@ -12,21 +12,22 @@ TEST(Pace, IsTheMeanOfTheLastSteps) {
   EXPECT_EQ(pace.tokens_per_second(), 0);
   EXPECT_EQ(pace.wait_share(), 0);
   EXPECT_EQ(pace.loss(), 0);
-  pace.add({1, 9, 1000, 10, 10});  // leaves the window
-  pace.add({2, 4, 300, 1, 0.5});
-  pace.add({3, 2, 100, 3, 0.5});
+  pace.add({1, 9, 1000, 10, 10, 1e6});  // leaves the window
+  pace.add({2, 4, 300, 1, 0.5, 10});
+  pace.add({3, 2, 100, 3, 0.5, 90});
   EXPECT_EQ(pace.step(), 3);
   EXPECT_EQ(pace.loss(), 3);
   EXPECT_EQ(pace.tokens_per_second(), 100);  // 400 in 4 s, not the mean of 300 and 33
+  EXPECT_EQ(pace.flops_per_second(), 25);
   EXPECT_EQ(pace.wait_share(), 0.25);
   EXPECT_EQ(pace.seconds_left(), 97 * 2);
 }
 
-TEST(Pace, ALossThatIsNoNumberShows) {
+TEST(Pace, AStepWithoutALossHasNoPartInTheMean) {
   Pace pace(100, 5);
   pace.add({1, 2, 10, 1, 0});
   pace.add({2, std::nan(""), 10, 1, 0});
-  EXPECT_TRUE(std::isnan(pace.loss()));
+  EXPECT_EQ(pace.loss(), 2);
 }
 
 TEST(Pace, TheEndLeavesNothing) {

@@ -117,8 +117,8 @@ TEST(TensorBoardFile, HoldsScalars) {
   file.write(300, 1700000001, std::vector<Metric>{{"loss", std::nan("")}});
   file.flush();
   const auto found = records(contents(file.path()));
-  ASSERT_EQ(found.size(), 3u);
-  const Message first = parse(found[1]), second = parse(found[2]);
+  ASSERT_EQ(found.size(), 4u);
+  const Message first = parse(found[2]), second = parse(found[3]);
   EXPECT_EQ(number_at<double>(field(first, 1), 0), 1700000000.25);
   EXPECT_EQ(field(first, 2), "1");
   EXPECT_THAT(scalars(first), ElementsAre(Pair("loss", 10.5f), Pair("learning_rate", 8e-4f)));
@@ -135,6 +135,8 @@ TEST(TensorBoardFile, AResumedRunDropsWhatComesAgain) {
   const Message start = parse(found[1]);
   EXPECT_EQ(field(start, 2), "21");
   EXPECT_EQ(field(parse(field(start, 7)), 1), "1");
+  // One that begins again, nothing having been saved, does so too.
+  EXPECT_EQ(field(parse(records(contents(before.path())).at(1)), 2), "1");
 }
 
 TEST(TensorBoardFile, AFolderThatCannotBe) {
