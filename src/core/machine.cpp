@@ -79,6 +79,25 @@ double read_quota(const std::string& root) {
   return denominator == 0 ? 0 : static_cast<double>(numerator) / static_cast<double>(denominator);
 }
 
+// Version 2 of control groups, or 1: what a group uses, less what "inactive_file" in its statistics
+// says could go.
+uint64_t read_memory_in_use(const std::string& root) {
+  const std::string group = root + "/sys/fs/cgroup/";
+  uint64_t used = leading_number(first_line(group + "memory.current"));
+  std::string statistics = group + "memory.stat", idle = "inactive_file";
+  if (used == 0) {
+    used = leading_number(first_line(group + "memory/memory.usage_in_bytes"));
+    statistics = group + "memory/memory.stat";
+    idle = "total_inactive_file";
+  }
+  std::ifstream file(statistics);
+  uint64_t bytes = 0;
+  for (std::string key; file >> key >> bytes;) {
+    if (key == idle) return used - std::min(used, bytes);
+  }
+  return used;
+}
+
 int count_usable() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -108,6 +127,7 @@ Machine describe_machine(const std::string& root) {
   }
   // Without a limit version 1 states a number larger than any memory.
   if (limit < machine.memory) machine.memory_limit = limit;
+  if (machine.memory_limit > 0) machine.memory_in_use = read_memory_in_use(root);
   machine.huge_pages =
       chosen_word(first_line(root + "/sys/kernel/mm/transparent_hugepage/enabled"));
   return machine;

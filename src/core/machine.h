@@ -23,8 +23,9 @@ struct Machine {
   std::vector<Cache> caches;          // of the first processor
   uint64_t memory = 0;                // in bytes
   uint64_t available_memory = 0;
-  uint64_t memory_limit = 0;  // of its control group
-  std::string huge_pages;     // "always", "madvise" or "never"
+  uint64_t memory_limit = 0;   // of its control group
+  uint64_t memory_in_use = 0;  // of that, by all processes of the group, idle file caches aside
+  std::string huge_pages;      // "always", "madvise" or "never"
 
   bool has(const std::string& feature) const;
 };

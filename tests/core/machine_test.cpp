@@ -31,6 +31,8 @@ TEST_F(MachineTest, ReadsWhatTheKernelStates) {
   write("/proc/meminfo", "MemTotal:       1000 kB\nMemFree: 5 kB\nMemAvailable:  400 kB\n");
   write("/sys/fs/cgroup/cpu.max", "150000 100000\n");
   write("/sys/fs/cgroup/memory.max", "512000\n");
+  write("/sys/fs/cgroup/memory.current", "300000\n");
+  write("/sys/fs/cgroup/memory.stat", "anon 5\nfile 120000\ninactive_file 100000\n");
   write("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
   write("/sys/devices/system/cpu/cpu0/cache/index0/level", "1\n");
   write("/sys/devices/system/cpu/cpu0/cache/index0/type", "Data\n");
@@ -42,10 +44,21 @@ TEST_F(MachineTest, ReadsWhatTheKernelStates) {
   EXPECT_EQ(machine.memory, 1024000u);
   EXPECT_EQ(machine.available_memory, 409600u);
   EXPECT_EQ(machine.memory_limit, 512000u);
+  EXPECT_EQ(machine.memory_in_use, 200000u);
   EXPECT_EQ(machine.processor_quota, 1.5);
   EXPECT_EQ(machine.huge_pages, "never");
   ASSERT_EQ(machine.caches.size(), 1u);
   EXPECT_EQ(machine.caches[0].bytes, 48u * 1024);
+}
+
+TEST_F(MachineTest, ReadsControlGroupsOfVersion1) {
+  write("/proc/meminfo", "MemTotal: 1000 kB\n");
+  write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "512000\n");
+  write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "300000\n");
+  write("/sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 400000\n");
+  const Machine machine = describe_machine(root_);
+  EXPECT_EQ(machine.memory_limit, 512000u);
+  EXPECT_EQ(machine.memory_in_use, 0u);  // no less than nothing
 }
 
 TEST_F(MachineTest, LeavesOutWhatItDoesNotState) {

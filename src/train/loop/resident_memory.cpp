@@ -38,9 +38,12 @@ int64_t resident_memory() {
 
 int64_t memory_ceiling() {
   const Machine machine = describe_machine();
-  const int64_t left = static_cast<int64_t>(machine.available_memory) + resident_memory();
-  if (machine.memory_limit == 0) return left;
-  return std::min(left, static_cast<int64_t>(machine.memory_limit));
+  uint64_t left = machine.available_memory;
+  if (machine.memory_limit > 0) {
+    const uint64_t used = std::min(machine.memory_in_use, machine.memory_limit);
+    left = std::min(left, machine.memory_limit - used);
+  }
+  return static_cast<int64_t>(left) + resident_memory();
 }
 
 }  // namespace m2::train

@@ -13,8 +13,8 @@ void reset_peak_memory();
 int64_t peak_resident_memory();
 int64_t resident_memory();
 
-// What this process may grow to: what it has and what the machine has left, at most the limit of
-// its control group. In bytes.
+// What this process may grow to: what it has and what the machine, or its control group where that
+// is less, has left. In bytes.
 int64_t memory_ceiling();
 
 }  // namespace m2::train
