@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <utility>
 
 #include "checkpoint/json.h"
@@ -45,12 +46,9 @@ class PendingDocuments {
       const auto smallest = std::min_element(
           documents_.begin(), documents_.end(),
           [](const auto& one, const auto& other) { return one.hash < other.hash; });
-      std::vector<bool> equal;
-      for (const TokenizedDocument& document : documents_) {
-        equal.push_back(document.hash == smallest->hash);
-      }
-      const bool others = std::find(equal.begin(), equal.end(), false) != equal.end();
-      if (others) return equal;
+      const auto is_equal = [&](const auto& one) { return one.hash == smallest->hash; };
+      std::transform(documents_.begin(), documents_.end(), held.begin(), is_equal);
+      if (std::all_of(held.begin(), held.end(), std::identity())) held.assign(held.size(), false);
       held[static_cast<size_t>(smallest - documents_.begin())] = true;
     }
     return held;

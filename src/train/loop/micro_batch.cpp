@@ -64,10 +64,11 @@ int64_t largest_micro_batch(int64_t batch_rows, int64_t ceiling,
   trial(1);
   const int64_t peak_of_one = peak_resident_memory();
   // Where the peak could not be counted anew it moves only when a pass takes more than all before.
-  int64_t rows = 2;
-  for (trial(rows); peak_resident_memory() <= peak_of_one && rows < batch_rows; trial(rows)) {
+  int64_t rows = 1;
+  do {
     rows = std::min(2 * rows, batch_rows);
-  }
+    trial(rows);
+  } while (peak_resident_memory() <= peak_of_one && rows < batch_rows);
   const int64_t one_more = (peak_resident_memory() - peak_of_one) / (rows - 1);
   return rows_that_fit(batch_rows, ceiling, peak_of_one, peak_of_one + one_more);
 }

@@ -300,8 +300,7 @@ void Pretraining::save() {
   }
 }
 
-// What ends a training early saves alone: there is no better checkpoint yet that others could go
-// for.
+// For a training that goes on; one that ends early keeps all that it has.
 void Pretraining::save_and_prune() {
   save();
   store_.prune(step_, config_.save.last, config_.save.best);
