@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -27,6 +28,7 @@ class Browser:
         os.close(from_browser)
         self.unread, self.sent, self.session = b"", 0, None
         self.problems = []  # what the page's console complains of
+        self.loaded = 0  # pages that came whole
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -37,11 +39,20 @@ class Browser:
 
     def _message(self):
         while b"\0" not in self.unread:
+            assert select.select([self.reading], [], [], PATIENCE)[0], "the browser says nothing"
             piece = os.read(self.reading, 1 << 16)
             assert piece, "the browser ended"
             self.unread += piece
-        message, self.unread = self.unread.split(b"\0", 1)
-        return json.loads(message)
+        piece, self.unread = self.unread.split(b"\0", 1)
+        message = json.loads(piece)
+        match message.get("method"):
+            case "Runtime.exceptionThrown":
+                self.problems.append(message["params"]["exceptionDetails"]["exception"]["description"])
+            case "Log.entryAdded":
+                self.problems.append(message["params"]["entry"]["text"])
+            case "Page.loadEventFired":
+                self.loaded += 1
+        return message
 
     def call(self, method, **parameters):
         self.sent += 1
@@ -51,17 +62,23 @@ class Browser:
         os.write(self.writing, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._message()
-            if answer.get("method") == "Runtime.exceptionThrown":
-                self.problems.append(answer["params"]["exceptionDetails"]["exception"]["description"])
-            if answer.get("method") == "Log.entryAdded":
-                self.problems.append(answer["params"]["entry"]["text"])
             if answer.get("id") == self.sent:
                 assert "error" not in answer, answer
                 return answer["result"]
 
+    def _load(self, method, **parameters):
+        """Until the new page is there: what is asked in between may be asked of the one that goes."""
+        loaded = self.loaded
+        self.call(method, **parameters)
+        while self.loaded == loaded:
+            self._message()
+
     def open(self, url):
-        self.call("Page.navigate", url=url)
+        self._load("Page.navigate", url=url)
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def reload(self):
+        self._load("Page.reload")
 
     def value(self, expression):
         """What a JavaScript expression is, as far as JSON can say it."""

@@ -151,7 +151,7 @@ def test_the_key_is_asked_for_and_forgotten(browser, model):
         kept = "[localStorage.length, sessionStorage.length, document.cookie, location.href]"
         assert browser.value(kept) == [0, 0, "", server.url + "/"]
         assert KEY not in browser.value("document.documentElement.outerHTML")
-        browser.value("location.reload()")
+        browser.reload()
         browser.wait_for(asks)
         assert KEY not in json.dumps(server.log)
     assert browser.problems and all("401" in problem for problem in browser.problems)
