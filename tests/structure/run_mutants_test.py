@@ -9,7 +9,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def runner(tmp_path, monkeypatch):
+def runner(bare_runner, monkeypatch):
+    """Whose tests pass without a fault."""
+    monkeypatch.setattr(bare_runner, "baseline_trouble", lambda test, targets: "")
+    return bare_runner
+
+
+@pytest.fixture
+def bare_runner(tmp_path, monkeypatch):
     """The script as a module, its copy of the tree in a temporary folder, no builds and no tests."""
     spec = importlib.util.spec_from_file_location("run_mutants", ROOT / "tools" / "run_mutants.py")
     module = importlib.util.module_from_spec(spec)
@@ -71,6 +78,20 @@ def test_a_fault_that_does_not_build_fails(runner, monkeypatch):
     assert runner.judge(make(runner, "one = 1", "one = 3")) == "FAILED: does not build"
 
 
+def test_a_test_that_is_red_without_the_fault_catches_nothing(bare_runner, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bare_runner, "is_red", lambda test, log: not asked.append(test))
+    for _ in range(2):
+        assert "fails without any fault" in bare_runner.judge(make(bare_runner, "one = 1", "one = 3"))
+    assert len(asked) == 1  # the test of two mutants is looked at once
+
+
+def test_a_filter_that_selects_nothing_catches_nothing(bare_runner, monkeypatch):
+    monkeypatch.setattr(bare_runner, "is_red", lambda test, log: False)
+    filtered = bare_runner.Test("core_test", "None.*", "")
+    assert bare_runner.baseline_trouble(filtered, ("core_test",)) == "core_test None.* selects no test"
+
+
 def test_pytest_that_judged_nothing_is_no_catch(runner, monkeypatch):
     monkeypatch.setattr(runner, "run", lambda *arguments, **options: 5)
     with pytest.raises(runner.Trouble):
@@ -96,15 +117,14 @@ def test_the_lists_of_this_tree_apply(runner):
         runner.mutated(mutant, (ROOT / mutant.file).read_text())
 
 
-def test_a_limit_of_time_leaves_some_out_and_says_so(runner, monkeypatch, capsys):
+def test_a_limit_of_time_leaves_some_out_but_never_all(runner, monkeypatch, capsys):
     mutants = [make(runner, "one = 1", "one = 3")] * 3
     monkeypatch.setattr(runner, "read_mutants", lambda folder: list(mutants))
     monkeypatch.setattr(runner, "copy_tree", lambda: None)
-    monkeypatch.setattr(runner, "check_baseline", lambda chosen: None)
     monkeypatch.setattr(runner, "judge", lambda mutant: "caught")
     monkeypatch.setattr(sys, "argv", ["run_mutants", "--shuffle", "a", "--seconds", "-1"])
     assert runner.main() == 0
-    assert "0 caught, 0 failed, 3 left out for lack of time" in capsys.readouterr().out
+    assert "1 caught, 0 failed, 2 left out for lack of time" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["run_mutants"])
     assert runner.main() == 0
     assert "3 caught, 0 failed\n" in capsys.readouterr().out
