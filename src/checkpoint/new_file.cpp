@@ -22,16 +22,6 @@ std::string temporary_name(const std::string& path) {
   return concat(path, ".", getpid(), "-", count++, ".part");
 }
 
-// The rename itself must reach the disk too; not every file system can sync a folder.
-void sync_folder(const std::string& path) {
-  const auto parent = std::filesystem::path(path).parent_path();
-  const int folder =
-      open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;
-  fsync(folder);
-  close(folder);
-}
-
 }  // namespace
 
 NewFile::NewFile(const std::string& path) : path_(path), temporary_(temporary_name(path)) {
@@ -62,11 +52,28 @@ void NewFile::commit() {
   if (close(file) != 0) fail(errno);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno);
   temporary_.clear();
-  sync_folder(path_);
+  sync_folder(std::filesystem::path(path_).parent_path());
 }
 
 void NewFile::fail(int problem) const {
   throw failed_error(concat(path_, ": cannot be written: ", std::strerror(problem)));
+}
+
+void write_new_file(const std::string& path, std::span<const std::byte> bytes) {
+  NewFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void write_new_file(const std::string& path, std::string_view text) {
+  write_new_file(path, std::as_bytes(std::span(text)));
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const int file = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return;
+  fsync(file);
+  close(file);
 }
 
 }  // namespace m2

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace m2 {
 
@@ -27,5 +29,12 @@ class NewFile {
   std::string temporary_;
   int file_ = -1;
 };
+
+// A NewFile of these bytes.
+void write_new_file(const std::string& path, std::span<const std::byte> bytes);
+void write_new_file(const std::string& path, std::string_view text);
+
+// Renames in a folder reach the disk with it; not every file system can do that.
+void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace m2

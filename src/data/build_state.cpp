@@ -61,10 +61,7 @@ void save(const BuildState& state, const std::string& folder) {
       {state.train.name, to_json(state.train)},
       {state.validation.name, to_json(state.validation)},
   };
-  const std::string text = value.dump() + "\n";
-  NewFile file(path_in(folder));
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_new_file(path_in(folder), value.dump() + "\n");
 }
 
 std::optional<BuildState> load_build_state(const std::string& folder) {

@@ -19,12 +19,6 @@ std::string shard_name(size_t number) {
   return name.data();
 }
 
-void write_file(const std::string& path, std::span<const std::byte> bytes) {
-  NewFile file(path);
-  file.write(bytes);
-  file.commit();
-}
-
 }  // namespace
 
 std::string hash_text(uint64_t hash) {
@@ -55,7 +49,7 @@ void SplitWriter::write_shard() {
   fs::create_directories(folder_, problem);
   if (problem) throw failed_error(concat(folder_, ": cannot be made: ", problem.message()));
   const std::string name = shard_name(state_.shards.size());
-  write_file(folder_ + "/" + name, shard_bytes(content_, samples_.offsets, samples_.ids));
+  write_new_file(folder_ + "/" + name, shard_bytes(content_, samples_.offsets, samples_.ids));
   state_.shards.push_back({name, samples_.samples(), samples_.ids.size()});
   samples_ = {};
 }
@@ -80,8 +74,7 @@ void SplitWriter::write_index(const nlohmann::json& plan) const {
       {"options", options},
       {"shards", shards},
   };
-  const std::string text = index.dump(1) + "\n";
-  write_file(folder_ + "/index.json", std::as_bytes(std::span(text)));
+  write_new_file(folder_ + "/index.json", index.dump(1) + "\n");
 }
 
 }  // namespace m2

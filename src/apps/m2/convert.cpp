@@ -21,6 +21,7 @@
 #include "core/text.h"
 #include "kernels/number_types.h"
 #include "layers/weights.h"
+#include "tokenizer/vocabulary_files.h"
 
 namespace m2 {
 namespace {
@@ -28,8 +29,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<DType, 4> kDTypes = {DType::kF32, DType::kF16, DType::kBF16, DType::kI8};
-constexpr std::array kVocabularyFiles = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
-                                         "special_tokens_map.json"};
 constexpr char kModules[] = "modules.json";
 
 struct ConvertFlags {
@@ -282,18 +281,9 @@ ModelConfig new_config(const ModelDescription& model, ModelConfig config, const 
 
 // The vocabulary's files: beside the weights, or what --tokenizer names.
 void copy_vocabulary(const fs::path& from, const fs::path& within, NewFolder& out) {
-  std::error_code problem;
-  if (!fs::is_directory(from, problem)) {
-    out.copy(from, within / (from.extension() == ".json" ? "tokenizer.json" : "vocab.txt"));
-    return;
-  }
-  bool found = false;
-  for (const char* name : kVocabularyFiles) {
-    if (!fs::exists(from / name, problem)) continue;
-    found = true;
-    out.copy(from / name, within / name);
-  }
-  if (!found) log_info(concat(from.string(), ": holds no vocabulary; the new folder has none"));
+  const std::vector<VocabularyFile> files = vocabulary_files(from.string());
+  for (const VocabularyFile& file : files) out.copy(file.path, within / file.name);
+  if (files.empty()) log_info(concat(from.string(), ": holds no vocabulary; the new folder has none"));
 }
 
 // The files of the sentence-transformers layout, which describe_model has checked.

@@ -1,6 +1,4 @@
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "apps/m2/command.h"
 #include "checkpoint/new_file.h"
@@ -13,13 +11,13 @@
 #include "core/log.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
+#include "tokenizer/vocabulary_files.h"
 
 namespace m2 {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLargestVocabularyFile = size_t{64} << 20;
 constexpr int64_t kVocabularyMultiple = 8;
 
 struct InitFlags {
@@ -27,17 +25,6 @@ struct InitFlags {
   int64_t length = 0;
   uint64_t seed = 0;
 };
-
-void write_file(const fs::path& path, const std::string& text) {
-  NewFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
-}
-
-int64_t count_lines(const std::string& text) {
-  const int64_t ends = std::count(text.begin(), text.end(), '\n');
-  return text.empty() || text.back() == '\n' ? ends : ends + 1;
-}
 
 ModelConfig make_config(const InitFlags& flags, int64_t words) {
   ModelConfig config;
@@ -74,11 +61,7 @@ void init(const InitFlags& flags) {
   if (flags.preset.empty() == flags.config.empty()) {
     throw usage_error("give either --preset NAME or --config FILE; see m2 init --help");
   }
-  const std::string vocabulary = read_text_file(flags.vocab, kLargestVocabularyFile);
-  const int64_t words = count_lines(vocabulary);
-  if (words == 0) throw input_error(flags.vocab + ": is empty; a vocabulary has one token a line");
-  Tokenizer::load(flags.vocab);  // a vocabulary that cannot be read must not end in a model
-  const ModelConfig config = make_config(flags, words);
+  const ModelConfig config = make_config(flags, Tokenizer::load(flags.vocab).vocab_size());
 
   const fs::path folder(flags.out_dir);
   std::error_code problem;
@@ -89,8 +72,10 @@ void init(const InitFlags& flags) {
   if (problem) throw failed_error(concat(flags.out_dir, ": cannot be made: ", problem.message()));
   // The configuration last: without one, what a full disk left behind is no model.
   write_weights(config, flags.seed, folder / "model.safetensors");
-  write_file(folder / "vocab.txt", vocabulary);
-  write_file(folder / "config.json", to_json(config));
+  for (const VocabularyFile& file : vocabulary_files(flags.vocab)) {
+    write_new_file(folder / file.name, MappedFile(file.path).bytes());
+  }
+  write_new_file(folder / "config.json", to_json(config));
   log_info(concat(flags.out_dir, ": ", family_name(config.family), " of ", count_parameters(config),
                   " parameters, random, for texts of up to ", config.max_length(), " tokens"));
 }
@@ -108,7 +93,8 @@ void add_init(CLI::App& app) {
   command->add_option("--length", flags->length, "Longest text in tokens")->required();
   command
       ->add_option("--vocab", flags->vocab,
-                   "Vocabulary, one WordPiece a line; copied into the model's folder")
+                   "Vocabulary, one WordPiece a line, a tokenizer.json or a folder with either; "
+                   "copied into the model's folder")
       ->required();
   command->add_option("--seed", flags->seed, "Of the random numbers")->capture_default_str();
   command

@@ -64,16 +64,12 @@ fs::path NewFolder::add(const fs::path& name) {
 }
 
 void NewFolder::write(const fs::path& name, const std::string& text) {
-  NewFile file(add(name).string());
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_new_file(add(name).string(), text);
 }
 
 void NewFolder::copy(const fs::path& from, const fs::path& name) {
   const MappedFile source(from.string());
-  NewFile file(add(name).string());
-  file.write(source.bytes());
-  file.commit();
+  write_new_file(add(name).string(), source.bytes());
 }
 
 }  // namespace m2

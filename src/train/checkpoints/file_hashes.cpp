@@ -76,9 +76,7 @@ void write_hash_list(const fs::path& folder) {
   for (const fs::path& file : files) {
     list += concat(sha256_of_file(file), "  ", file.filename().string(), "\n");
   }
-  NewFile out((folder / kHashList).string());
-  out.write(std::as_bytes(std::span(list)));
-  out.commit();
+  write_new_file((folder / kHashList).string(), list);
 }
 
 std::string find_damage(const fs::path& folder) {

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/text.h"
+#include "tokenizer/vocabulary_files.h"
 #include "train/checkpoints/whole_folder.h"
 
 namespace m2::train {
@@ -69,23 +70,10 @@ bool RunFolder::holds_run() const {
 }
 
 std::vector<std::string> keep_vocabulary(const std::string& tokenizer, const fs::path& folder) {
-  std::vector<std::pair<fs::path, const char*>> files;  // and the names of the copies
-  if (!fs::is_directory(tokenizer)) {
-    const bool json = fs::path(tokenizer).extension() == ".json";
-    files.emplace_back(tokenizer, json ? "tokenizer.json" : "vocab.txt");
-  }
-  for (const char* name :
-       {"tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"}) {
-    const fs::path file = fs::path(tokenizer) / name;
-    if (fs::is_regular_file(file)) files.emplace_back(file, name);
-  }
   std::vector<std::string> copies;
   replace_folder(folder, [&](const fs::path& part) {
-    for (const auto& [file, name] : files) {
-      const MappedFile source(file.string());
-      NewFile copy((part / name).string());
-      copy.write(source.bytes());
-      copy.commit();
+    for (const auto& [file, name] : vocabulary_files(tokenizer)) {
+      write_new_file((part / name).string(), MappedFile(file).bytes());
       copies.push_back((folder / name).string());
     }
   });

@@ -1,11 +1,9 @@
 #include "train/checkpoints/whole_folder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <string>
 #include <utility>
 
+#include "checkpoint/new_file.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -31,14 +29,6 @@ void rename_folder(const fs::path& from, const fs::path& to) {
   std::error_code problem;
   fs::rename(from, to, problem);
   stop_on(problem, to, "written");
-}
-
-// Renames in a folder reach the disk with it; not every file system can do that.
-void sync_folder(const fs::path& path) {
-  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;
-  fsync(folder);
-  close(folder);
 }
 
 // Removes a folder on the way out, unless it was renamed away.

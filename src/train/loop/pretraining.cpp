@@ -153,10 +153,7 @@ Pretraining::Pretraining(const TrainConfig& config, int threads)
   vocabulary_files_ = keep_vocabulary(tokenizer_path(config_), folder_.vocabulary());
   // An earlier run goes when all that this one begins with has been read, from that run perhaps.
   if (config_.save.overwrite && !config_.save.autoresume) folder_.empty();
-  NewFile file(folder_.configuration().string());
-  const std::string yaml = to_yaml(config_);
-  file.write(std::as_bytes(std::span(yaml)));
-  file.commit();
+  write_new_file(folder_.configuration().string(), to_yaml(config_));
 }
 
 void Pretraining::resume() {

@@ -60,10 +60,7 @@ void write_run_checkpoint(const fs::path& folder, const Model& model, const Adam
                           const RunState& state, const std::vector<std::string>& vocabulary_files) {
   save_model_folder(model, folder.string(), vocabulary_files);
   write_moments(optimizer, folder / kOptimizerFile);
-  NewFile file((folder / kStateFile).string());
-  const std::string text = to_json(state);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_new_file((folder / kStateFile).string(), to_json(state));
 }
 
 RunState read_run_checkpoint(const fs::path& folder, Model& model, AdamW& optimizer) {

@@ -18,11 +18,6 @@ constexpr int kGemmRepeats = 10;
 constexpr std::chrono::seconds kFlushInterval{5};
 constexpr int64_t kOptimizerMonitorSteps = 10;  // its norms read all of memory
 
-double seconds_since_1970() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
-
 double norm_of(const std::vector<at::Tensor>& tensors) {
   const at::NoGradGuard no_gradients;
   double squares = 0;

@@ -66,10 +66,6 @@ uint32_t crc_of(std::string_view bytes) {
   return masked_crc(crc32c(std::as_bytes(std::span(bytes))));
 }
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string file_name(double seconds) {
   static std::atomic<unsigned> count{0};
   return concat("events.out.tfevents.", static_cast<int64_t>(seconds), ".m2.", getpid(), ".",
@@ -78,12 +74,16 @@ std::string file_name(double seconds) {
 
 }  // namespace
 
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 uint32_t masked_crc(uint32_t crc) {
   return std::rotr(crc, 15) + 0xA282EAD8;
 }
 
 TensorBoardFile::TensorBoardFile(const std::string& folder, int64_t kept_steps) {
-  const double now = seconds_now();
+  const double now = seconds_since_1970();
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   path_ = (std::filesystem::path(folder) / file_name(now)).string();

@@ -35,6 +35,8 @@ class TensorBoardFile {
   std::ofstream file_;
 };
 
+double seconds_since_1970();
+
 // A CRC as the records hold it: rotated and shifted, since CRCs of data that holds CRCs are weak.
 uint32_t masked_crc(uint32_t crc);
 

@@ -3,6 +3,8 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 
+#include "train/models/product_type.h"
+
 namespace m2::train {
 namespace {
 
@@ -26,15 +28,16 @@ at::Tensor MlmHead::transform(const at::Tensor& x, const Pass& pass) const {
 }
 
 at::Tensor MlmHead::logits(const at::Tensor& x, const Pass& pass) const {
-  const at::ScalarType type = product_type(pass, decoder_.scalar_type());
-  return at::linear(transform(x, pass).to(type), decoder_.to(type), bias_.to(type))
+  const ProductType type = product_type(pass.bf16, decoder_);
+  const at::Tensor operand = type.operand(transform(x, pass));
+  return type.result(at::linear(operand, type.operand(decoder_), type.operand(bias_)))
       .to(x.scalar_type());
 }
 
 CrossEntropy MlmHead::loss(const at::Tensor& x, const at::Tensor& labels, const Pass& pass,
                            bool count_correct) const {
-  return linear_cross_entropy(transform(x, pass), decoder_, bias_, labels, pass.bf16,
-                              count_correct);
+  return linear_cross_entropy(transform(x, pass), decoder_, bias_, labels,
+                              product_type(pass.bf16, decoder_), count_correct);
 }
 
 }  // namespace m2::train

@@ -4,6 +4,7 @@
 #include <ATen/ops/linear.h>
 
 #include "torch_ops/block_diagonal_linear.h"
+#include "train/models/product_type.h"
 
 namespace m2::train {
 namespace {
@@ -13,15 +14,7 @@ std::optional<at::Tensor> optional_bias(const ParameterSet& parameters, const st
   return parameters.get(name + ".bias");
 }
 
-std::optional<at::Tensor> converted(const std::optional<at::Tensor>& tensor, at::ScalarType type) {
-  return tensor ? std::optional(tensor->to(type)) : std::nullopt;
-}
-
 }  // namespace
-
-at::ScalarType product_type(const Pass& pass, at::ScalarType parameters) {
-  return pass.bf16 ? at::kBFloat16 : parameters;
-}
 
 Linear::Linear(const ParameterSet& parameters, const std::string& name)
     : weight_(parameters.get(name + ".weight")), bias_(optional_bias(parameters, name)) {}
@@ -31,8 +24,8 @@ at::Tensor Linear::apply(const at::Tensor& x) const {
 }
 
 at::Tensor Linear::apply_large(const at::Tensor& x, const Pass& pass) const {
-  const at::ScalarType type = product_type(pass, weight_.scalar_type());
-  return at::linear(x.to(type), weight_.to(type), converted(bias_, type));
+  const ProductType type = product_type(pass.bf16, weight_);
+  return type.result(at::linear(type.operand(x), type.operand(weight_), type.operand(bias_)));
 }
 
 MlpLinear::MlpLinear(const ParameterSet& parameters, const std::string& name, int64_t outputs)
@@ -41,11 +34,12 @@ MlpLinear::MlpLinear(const ParameterSet& parameters, const std::string& name, in
       outputs_(outputs) {}
 
 at::Tensor MlpLinear::apply(const at::Tensor& x, const Pass& pass) const {
-  const at::ScalarType type = product_type(pass, weight_.scalar_type());
-  const at::Tensor operand = x.to(type), weight = weight_.to(type);
-  const std::optional<at::Tensor> bias = converted(bias_, type);
-  if (weight.dim() == 2) return at::linear(operand, weight, bias);
-  return torch_ops::block_diagonal_linear(operand, weight, bias, outputs_);
+  const ProductType type = product_type(pass.bf16, weight_);
+  const at::Tensor operand = type.operand(x), weight = type.operand(weight_);
+  const std::optional<at::Tensor> bias = type.operand(bias_);
+  return type.result(weight.dim() == 2
+                         ? at::linear(operand, weight, bias)
+                         : torch_ops::block_diagonal_linear(operand, weight, bias, outputs_));
 }
 
 Norm::Norm(const ParameterSet& parameters, const std::string& name, double eps)

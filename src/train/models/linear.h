@@ -11,8 +11,7 @@
 
 namespace m2::train {
 
-// x·Wᵀ + b. One that the parameter list calls large is computed in bf16 if the pass says so; its
-// result is bf16 then.
+// x·Wᵀ + b. The result of one that the parameter list calls large is of its ProductType.
 class Linear {
  public:
   // NAME.weight (out, in) and, where there is one, NAME.bias.
@@ -47,8 +46,5 @@ class Norm {
   at::Tensor weight_, bias_;
   double eps_;
 };
-
-// The type that products of a pass take their operands in, given that of the parameters.
-at::ScalarType product_type(const Pass& pass, at::ScalarType parameters);
 
 }  // namespace m2::train

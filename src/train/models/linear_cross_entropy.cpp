@@ -26,11 +26,11 @@ constexpr int64_t kRowsAtATime = 1024;
 // Sums over pieces of rows, and with `wants_gradients` their gradients.
 class Pieces {
  public:
-  Pieces(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool bf16,
-         bool wants_gradients)
-      : type_(bf16 ? at::kBFloat16 : x.scalar_type()),
-        weight_(weight.to(type_)),
-        bias_(bias.to(type_)),
+  Pieces(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+         const ProductType& type, bool wants_gradients)
+      : type_(type),
+        weight_(type.operand(weight)),
+        bias_(type.operand(bias)),
         sum_(at::zeros({}, x.options())),
         wants_gradients_(wants_gradients) {
     if (!wants_gradients) return;
@@ -41,8 +41,8 @@ class Pieces {
 
   // Rows [first, first + x.size(0)) of the whole.
   void add(int64_t first, const at::Tensor& x, const at::Tensor& labels, bool count_correct) {
-    const at::Tensor operand = x.to(type_);
-    const at::Tensor logits = at::linear(operand, weight_, bias_).to(x.scalar_type());
+    const at::Tensor operand = type_.operand(x);
+    const at::Tensor logits = type_.result(at::linear(operand, weight_, bias_)).to(x.scalar_type());
     if (count_correct) correct_ += at::argmax(logits, 1).eq(labels).sum().item<int64_t>();
     at::Tensor slope = at::log_softmax(logits, 1);
     const at::Tensor at_label = labels.unsqueeze(1);
@@ -51,12 +51,12 @@ class Pieces {
     slope.exp_();
     slope.scatter_add_(1, at_label, at::ones({x.size(0), 1}, x.options()).neg_());
     bias_gradient_ += slope.sum(0);
-    const at::Tensor narrow_slope = slope.to(type_);
-    x_gradient_.narrow(0, first, x.size(0)).copy_(at::mm(narrow_slope, weight_));
-    if (type_ == weight_gradient_.scalar_type()) {
-      weight_gradient_.addmm_(narrow_slope.t(), operand);
+    slope = type_.operand(slope);
+    x_gradient_.narrow(0, first, x.size(0)).copy_(type_.result(at::mm(slope, weight_)));
+    if (slope.scalar_type() == weight_gradient_.scalar_type()) {
+      weight_gradient_.addmm_(slope.t(), operand);
     } else {
-      weight_gradient_ += at::mm(narrow_slope.t(), operand);
+      weight_gradient_ += at::mm(slope.t(), operand);
     }
   }
 
@@ -65,7 +65,7 @@ class Pieces {
   variable_list gradients() const { return {x_gradient_, weight_gradient_, bias_gradient_}; }
 
  private:
-  at::ScalarType type_;
+  ProductType type_;
   at::Tensor weight_, bias_, sum_, x_gradient_, weight_gradient_, bias_gradient_;
   bool wants_gradients_;
   int64_t correct_ = 0;
@@ -74,9 +74,9 @@ class Pieces {
 // Made in the forward pass, where the logits are: the backward pass scales them.
 struct LinearCrossEntropy final : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias, const at::Tensor& labels, bool bf16,
-                            bool wants_gradients, int64_t* correct) {
-    Pieces pieces(x, weight, bias, bf16, wants_gradients);
+                            const at::Tensor& bias, const at::Tensor& labels,
+                            const ProductType& type, bool wants_gradients, int64_t* correct) {
+    Pieces pieces(x, weight, bias, type, wants_gradients);
     for (int64_t first = 0; first < x.size(0); first += kRowsAtATime) {
       const int64_t rows = std::min(kRowsAtATime, x.size(0) - first);
       pieces.add(first, x.narrow(0, first, rows), labels.narrow(0, first, rows),
@@ -98,10 +98,10 @@ struct LinearCrossEntropy final : torch::autograd::Function<LinearCrossEntropy> 
 }  // namespace
 
 CrossEntropy linear_cross_entropy(const at::Tensor& x, const at::Tensor& weight,
-                                  const at::Tensor& bias, const at::Tensor& labels, bool bf16,
-                                  bool count_correct) {
+                                  const at::Tensor& bias, const at::Tensor& labels,
+                                  const ProductType& type, bool count_correct) {
   CrossEntropy result;
-  result.sum = LinearCrossEntropy::apply(x, weight, bias, labels, bf16, c10::GradMode::is_enabled(),
+  result.sum = LinearCrossEntropy::apply(x, weight, bias, labels, type, c10::GradMode::is_enabled(),
                                          count_correct ? &result.correct : nullptr);
   return result;
 }

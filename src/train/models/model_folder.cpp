@@ -1,7 +1,6 @@
 #include "train/models/model_folder.h"
 
 #include <filesystem>
-#include <span>
 
 #include "checkpoint/new_file.h"
 #include "checkpoint/safetensors.h"
@@ -14,12 +13,6 @@ namespace m2::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-void write_file(const fs::path& path, std::span<const std::byte> bytes) {
-  NewFile file(path.string());
-  file.write(bytes);
-  file.commit();
-}
 
 void write_weights(const ParameterSet& parameters, const std::string& path) {
   std::vector<at::Tensor> values;
@@ -51,10 +44,10 @@ void save_model_folder(const Model& model, const std::string& folder,
   if (problem) throw failed_error(concat(folder, ": cannot be made: ", problem.message()));
   write_weights(model.parameters(), fs::path(folder) / "model.safetensors");
   for (const std::string& file : vocabulary_files) {
-    write_file(fs::path(folder) / fs::path(file).filename(), MappedFile(file).bytes());
+    write_new_file((fs::path(folder) / fs::path(file).filename()).string(),
+                   MappedFile(file).bytes());
   }
-  const std::string config = to_json(stated(model));
-  write_file(fs::path(folder) / "config.json", std::as_bytes(std::span(config)));
+  write_new_file((fs::path(folder) / "config.json").string(), to_json(stated(model)));
 }
 
 }  // namespace m2::train

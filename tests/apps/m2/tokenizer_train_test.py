@@ -188,9 +188,12 @@ def test_json_lines_and_compressed_folders(tmp_path, small):
 
 
 def test_a_model_can_be_made_with_it(small, tmp_path):
-    succeed("init", "--preset", "m2-bert-80M", "--length", 8, "--vocab", small / "vocab.txt", tmp_path / "model")
-    assert program_ids(small, ["a text"]) == [json.loads(succeed(
-        "tokenize", "--model-id", tmp_path / "model", stdin=b"a text\n"))["ids"]]
+    for vocabulary in (small, small / "vocab.txt", small / "tokenizer.json"):
+        model = tmp_path / f"of-{vocabulary.name}"
+        succeed("init", "--preset", "m2-bert-80M", "--length", 8, "--vocab", vocabulary, model)
+        assert program_ids(small, ["a text"]) == [json.loads(succeed(
+            "tokenize", "--model-id", model, stdin=b"a text\n"))["ids"]]
+    assert (tmp_path / f"of-{small.name}" / "tokenizer_config.json").exists()
 
 
 def test_limits_shape_the_vocabulary(tmp_path):

@@ -20,6 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const ProductType kDouble(at::kDouble, false), kFloat(at::kFloat, false);
+const ProductType kBf16(at::kBFloat16, false), kRoundedToBf16(at::kFloat, true);
+
 struct LossInput {
   at::Tensor x, weight, bias, labels;
 };
@@ -42,7 +45,7 @@ TEST(LinearCrossEntropy, AgreesWithLibtorch) {
   for (const int64_t rows : {1, 1024, 2049 + 37}) {
     const LossInput ours = loss_input(rows), plain = loss_input(rows);
     const CrossEntropy loss = linear_cross_entropy(ours.x, ours.weight, ours.bias, ours.labels,
-                                                   /*bf16=*/false, /*count_correct=*/true);
+                                                   kDouble, /*count_correct=*/true);
     const at::Tensor logits = at::linear(plain.x, plain.weight, plain.bias);
     const at::Tensor expected =
         at::cross_entropy_loss(logits, plain.labels, {}, at::Reduction::Sum);
@@ -59,11 +62,57 @@ TEST(LinearCrossEntropy, AgreesWithLibtorch) {
 TEST(LinearCrossEntropy, StaysFiniteWhereAProbabilityVanishes) {
   LossInput input = loss_input(5);
   input.weight = (input.weight * 1e3).detach().requires_grad_(true);
-  const at::Tensor sum = linear_cross_entropy(input.x.to(at::kFloat), input.weight.to(at::kFloat),
-                                              input.bias.to(at::kFloat), input.labels, false, false)
-                             .sum;
+  const at::Tensor sum =
+      linear_cross_entropy(input.x.to(at::kFloat), input.weight.to(at::kFloat),
+                           input.bias.to(at::kFloat), input.labels, kFloat, false)
+          .sum;
   EXPECT_GT(sum.item<double>(), 100);
   EXPECT_TRUE(std::isfinite(sum.item<double>()));
+}
+
+// Products whose operands are rounded and whose sums are not: both give the same number but where
+// the order of a sum moves it over a rounding, by 2⁻⁸ of it then.
+constexpr double kBf16Step = 1.0 / 256;
+
+TEST(LinearCrossEntropy, RoundsToBf16AsBf16) {
+  const auto computed = [](const ProductType& type) {
+    LossInput input = loss_input(2049 + 37);
+    const CrossEntropy loss =
+        linear_cross_entropy(input.x.to(at::kFloat), input.weight.to(at::kFloat),
+                             input.bias.to(at::kFloat), input.labels, type, /*count_correct=*/true);
+    loss.sum.backward();
+    return std::array{loss.sum.detach(), input.x.grad(), input.weight.grad(), input.bias.grad()};
+  };
+  const auto rounded = computed(kRoundedToBf16), bf16 = computed(kBf16), fp32 = computed(kFloat);
+  for (size_t i = 0; i < bf16.size(); ++i) {
+    EXPECT_LT(relative_error(rounded[i], bf16[i]), kBf16Step) << i;
+    EXPECT_GT(relative_error(rounded[i], fp32[i]), relative_error(rounded[i], bf16[i])) << i;
+  }
+}
+
+TEST(ProductType, RoundsValuesAndGradientsToBf16AsBf16) {
+  const auto computed = [](const ProductType& type) {
+    const LossInput input = loss_input(64);
+    const at::Tensor y = type.result(at::linear(type.operand(input.x), type.operand(input.weight),
+                                                type.operand(input.bias)))
+                             .to(at::kFloat);
+    (y * at::cos(y.detach())).sum().backward();
+    return std::array{y.detach(), input.x.grad(), input.weight.grad(), input.bias.grad()};
+  };
+  const auto rounded = computed(kRoundedToBf16), bf16 = computed(kBf16), fp32 = computed(kFloat);
+  for (size_t i = 0; i < bf16.size(); ++i) {
+    EXPECT_TRUE(rounded[i].equal(rounded[i].to(at::kBFloat16).to(rounded[i].scalar_type()))) << i;
+    EXPECT_LT((rounded[i] - bf16[i]).abs().div(bf16[i].abs() + 1e-3).max().item<double>(),
+              2 * kBf16Step)
+        << i;
+    EXPECT_GT(relative_error(rounded[i], fp32[i]), 2 * relative_error(rounded[i], bf16[i])) << i;
+  }
+}
+
+TEST(ProductType, IsTheParametersOwnUnlessBf16IsAskedFor) {
+  const at::Tensor weight = at::full({1}, 1 + 1.0 / 512, at::kDouble);
+  EXPECT_TRUE(product_type(false, weight).operand(weight).equal(weight));
+  EXPECT_EQ(product_type(true, weight).operand(weight).item<double>(), 1);
 }
 
 class ParameterFiles : public testing::Test {
