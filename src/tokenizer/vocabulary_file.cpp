@@ -42,7 +42,8 @@ WordPieceModel read_vocabulary(const std::string& path) {
     model.tokens.emplace_back(token);
     begin = end + 1;
   }
-  if (model.tokens.empty()) throw input_error(concat(path, ": is empty; a vocabulary has one token a line"));
+  if (model.tokens.empty())
+    throw input_error(concat(path, ": is empty; a vocabulary has one token a line"));
   return model;
 }
 

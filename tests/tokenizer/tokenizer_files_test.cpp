@@ -251,7 +251,7 @@ TEST(VocabularyFile, NamesFileAndFault) {
     return message;
   };
   const std::string lines = kLines;
-  EXPECT_THAT(load(""), HasSubstr("holds no tokens"));
+  EXPECT_THAT(load(""), HasSubstr("is empty; a vocabulary has one token a line"));
   EXPECT_THAT(load(lines + "a\n"), HasSubstr("token 'a' has the ids 5 and 8"));
   EXPECT_THAT(load(lines + "\xFF\n"), HasSubstr("not UTF-8 at byte 40"));
   EXPECT_THAT(load("[UNK]\n[SEP]\n"), HasSubstr("lacks the special token '[CLS]'"));

@@ -283,7 +283,8 @@ ModelConfig new_config(const ModelDescription& model, ModelConfig config, const 
 void copy_vocabulary(const fs::path& from, const fs::path& within, NewFolder& out) {
   const std::vector<VocabularyFile> files = vocabulary_files(from.string());
   for (const VocabularyFile& file : files) out.copy(file.path, within / file.name);
-  if (files.empty()) log_info(concat(from.string(), ": holds no vocabulary; the new folder has none"));
+  if (files.empty())
+    log_info(concat(from.string(), ": holds no vocabulary; the new folder has none"));
 }
 
 // The files of the sentence-transformers layout, which describe_model has checked.
