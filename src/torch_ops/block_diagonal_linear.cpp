@@ -1,8 +1,8 @@
 #include "torch_ops/block_diagonal_linear.h"
 
-#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
+#include "torch_ops/kernel_call.h"
 #include "torch_ops/operands.h"
 #include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
@@ -70,36 +72,57 @@ void for_each_piece(const Blocks& blocks, const Body& body) {
   });
 }
 
+// rows is (rows, blocks · inputs of each), the result (rows, outputs).
+at::Tensor forward_kernel(const at::Tensor& rows, const at::Tensor& weight, int64_t outputs) {
+  const Blocks blocks(weight, outputs);
+  at::Tensor y = at::empty({rows.size(0), outputs}, rows.options());
+  for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
+    at::Tensor to = piece.of(blocks.outputs_of(y, block), 0);
+    at::mm_out(to, piece.of(blocks.inputs_of(rows, block), 0), blocks.weight_of(weight, block).t());
+  });
+  return y;
+}
+
+using Gradients = std::tuple<at::Tensor, at::Tensor>;  // of the rows and the weight
+
+Gradients backward_kernel(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& dy) {
+  const Blocks blocks(weight, dy.size(1));
+  at::Tensor drows = at::empty(rows.sizes(), rows.options());
+  at::Tensor dweight = at::zeros(weight.sizes(), weight.options());
+  for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
+    const at::Tensor upper = blocks.outputs_of(dy, block), live = blocks.weight_of(weight, block);
+    at::Tensor to_input = piece.of(blocks.inputs_of(drows, block), 0);
+    at::mm_out(to_input, piece.of(upper, 0), live);
+    at::Tensor to_weight = piece.of(blocks.weight_of(dweight, block), 0);
+    at::mm_out(to_weight, piece.of(upper, 1).t(), blocks.inputs_of(rows, block));
+  });
+  return {drows, dweight};
+}
+
+at::Tensor forward_shape(const at::Tensor& rows, const at::Tensor& /*weight*/, int64_t outputs) {
+  return rows.new_empty_symint({rows.sym_size(0), outputs});
+}
+
+Gradients backward_shapes(const at::Tensor& rows, const at::Tensor& weight,
+                          const at::Tensor& /*dy*/) {
+  return {at::empty_like(rows, at::MemoryFormat::Contiguous),
+          at::empty_like(weight, at::MemoryFormat::Contiguous)};
+}
+
 class BlockDiagonalFunction : public torch::autograd::Function<BlockDiagonalFunction> {
  public:
-  // x is (rows, blocks · inputs of each).
-  static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight,
+  static Variable forward(AutogradContext* context, const Variable& rows, const Variable& weight,
                           int64_t outputs) {
-    context->save_for_backward({x, weight});
-    context->saved_data["outputs"] = outputs;
-    const Blocks blocks(weight, outputs);
-    Variable y = at::empty({x.size(0), outputs}, x.options());
-    for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
-      at::Tensor to = piece.of(blocks.outputs_of(y, block), 0);
-      at::mm_out(to, piece.of(blocks.inputs_of(x, block), 0), blocks.weight_of(weight, block).t());
-    });
-    return y;
+    context->save_for_backward({rows, weight});
+    return call_kernel<forward_kernel>("m2::_block_diagonal_linear", rows, weight, outputs);
   }
 
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+  static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    refuse_second_derivative("block_diagonal_linear");
     const variable_list saved = context->get_saved_variables();
-    const Variable &x = saved[0], &weight = saved[1], &dy = gradients[0];
-    const Blocks blocks(weight, context->saved_data["outputs"].toInt());
-    Variable dx = at::empty(x.sizes(), x.options());
-    Variable dweight = at::zeros(weight.sizes(), weight.options());
-    for_each_piece(blocks, [&](int64_t block, const Piece& piece) {
-      const at::Tensor upper = blocks.outputs_of(dy, block), live = blocks.weight_of(weight, block);
-      at::Tensor to_input = piece.of(blocks.inputs_of(dx, block), 0);
-      at::mm_out(to_input, piece.of(upper, 0), live);
-      at::Tensor to_weight = piece.of(blocks.weight_of(dweight, block), 0);
-      at::mm_out(to_weight, piece.of(upper, 1).t(), blocks.inputs_of(x, block));
-    });
-    return {dx, dweight, {}};
+    const auto [drows, dweight] = call_kernel<backward_kernel>(
+        "m2::_block_diagonal_linear_backward", saved[0], saved[1], dy[0]);
+    return {drows, dweight, {}};
   }
 };
 
@@ -108,30 +131,43 @@ class BlockDiagonalFunction : public torch::autograd::Function<BlockDiagonalFunc
 at::Tensor block_diagonal_linear(const at::Tensor& x, const at::Tensor& weight,
                                  const std::optional<at::Tensor>& bias, int64_t outputs) {
   TORCH_CHECK(weight.dim() == 3, "block_diagonal_linear: weight is (K, p, q), not ",
-              weight.sizes());
-  const int64_t inputs = weight.size(0) * weight.size(2);
-  TORCH_CHECK(x.dim() >= 1 && x.size(-1) <= inputs,
+              weight.sym_sizes());
+  const c10::SymInt inputs = weight.sym_size(0) * weight.sym_size(2);
+  TORCH_CHECK(x.dim() >= 1 && x.sym_size(-1) <= inputs,
               "block_diagonal_linear: x is wider than the weight's inputs");
-  TORCH_CHECK(outputs >= 1 && outputs <= weight.size(0) * weight.size(1),
+  TORCH_CHECK(outputs >= 1 && weight.sym_size(0) * weight.sym_size(1) >= outputs,
               "block_diagonal_linear: the weight has fewer outputs than ", outputs);
-  TORCH_CHECK(!bias.has_value() || (bias->dim() == 1 && bias->size(0) == outputs),
+  TORCH_CHECK(!bias.has_value() || (bias->dim() == 1 && bias->sym_size(0) == outputs),
               "block_diagonal_linear: bias is (outputs)");
   const at::Tensor operands[] = {x, weight};
-  if (!kernels_take(operands) || under_autocast()) {
-    return plain::block_diagonal_linear(x, weight, bias, outputs);
-  }
-  at::Tensor rows = x.reshape({-1, x.size(-1)});
-  if (inputs > x.size(-1)) rows = at::constant_pad_nd(rows, {0, inputs - x.size(-1)});
-  at::Tensor y = BlockDiagonalFunction::apply(rows, weight.contiguous(), outputs);
-  if (bias.has_value()) y = y + *bias;
-  std::vector<int64_t> shape = x.sizes().vec();
+  const c10::SymInt missing = inputs - x.sym_size(-1);
+  at::Tensor rows = x.reshape_symint({-1, x.sym_size(-1)});
+  if (missing > 0) rows = at::constant_pad_nd_symint(rows, {0, missing});
+  at::Tensor y = kernels_take(operands) && !under_autocast()
+                     ? BlockDiagonalFunction::apply(rows, weight.contiguous(), outputs)
+                     : plain::block_diagonal_linear(rows, weight, outputs);
+  if (bias.has_value()) y = y + bias->to(y.scalar_type());
+  c10::SymDimVector shape(x.sym_sizes());
   shape.back() = outputs;
-  return y.view(shape);
+  return y.reshape_symint(shape);
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
   library.def("block_diagonal_linear(Tensor x, Tensor weight, Tensor? bias, int outputs) -> Tensor",
               block_diagonal_linear);
+  library.def("_block_diagonal_linear(Tensor rows, Tensor weight, int outputs) -> Tensor");
+  library.def(
+      "_block_diagonal_linear_backward(Tensor rows, Tensor weight, Tensor dy) -> (Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(m2, CPU, library) {
+  library.impl("_block_diagonal_linear", forward_kernel);
+  library.impl("_block_diagonal_linear_backward", backward_kernel);
+}
+
+TORCH_LIBRARY_IMPL(m2, Meta, library) {
+  library.impl("_block_diagonal_linear", forward_shape);
+  library.impl("_block_diagonal_linear_backward", backward_shapes);
 }
 
 }  // namespace m2::torch_ops

@@ -4,13 +4,29 @@
 #include <torch/library.h>
 
 #include "kernels/counter_mask.h"
-
+#include "torch_ops/kernel_call.h"
 #include "torch_ops/parallel.h"
 
 namespace m2::torch_ops {
 namespace {
 
 constexpr int64_t kRowsOfATask = 64;
+
+// x's mask, in fp32 where x is.
+at::Tensor mask_kernel(const at::Tensor& x, double probability, int64_t key, int64_t first_row) {
+  const DropoutCounter counter = {probability, key, first_row};
+  const int64_t width = x.size(-1), rows = x.numel() / width;
+  const at::Tensor mask = at::empty(x.sizes(), at::kFloat);
+  at::parallel_for(0, rows, kRowsOfATask, [&](int64_t begin, int64_t end) {
+    dropout_mask(counter, begin, end - begin, width, mask.data_ptr<float>() + begin * width);
+  });
+  return mask.to(x.device());
+}
+
+at::Tensor mask_shape(const at::Tensor& x, double /*probability*/, int64_t /*key*/,
+                      int64_t /*first_row*/) {
+  return at::empty_symint(x.sym_sizes(), x.options().dtype(at::kFloat));
+}
 
 }  // namespace
 
@@ -30,13 +46,9 @@ at::Tensor counter_dropout(const at::Tensor& x, const DropoutCounter& counter) {
   TORCH_CHECK(counter.probability >= 0 && counter.probability < 1,
               "counter_dropout: the probability is in [0, 1)");
   if (counter.probability == 0) return x;
-  TORCH_CHECK(x.is_cpu(), "counter_dropout: x is on a CPU");
-  if (x.numel() == 0) return x;
-  const int64_t width = x.size(-1), rows = x.numel() / width;
-  const at::Tensor mask = at::empty(x.sizes(), x.options().dtype(at::kFloat));
-  at::parallel_for(0, rows, kRowsOfATask, [&](int64_t begin, int64_t end) {
-    dropout_mask(counter, begin, end - begin, width, mask.data_ptr<float>() + begin * width);
-  });
+  if (x.sym_numel() == 0) return x;
+  const at::Tensor mask = call_kernel<mask_kernel>("m2::_dropout_mask", x, counter.probability,
+                                                   counter.key, counter.first_row);
   return (x * mask).to(x.scalar_type());  // bfloat16 has no 1/0.9
 }
 
@@ -45,6 +57,15 @@ TORCH_LIBRARY_FRAGMENT(m2, library) {
               [](const at::Tensor& x, double probability, int64_t key, int64_t first_row) {
                 return counter_dropout(x, {probability, key, first_row});
               });
+  library.def("_dropout_mask(Tensor x, float probability, int key, int first_row) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(m2, CompositeExplicitAutograd, library) {
+  library.impl("_dropout_mask", mask_kernel);
+}
+
+TORCH_LIBRARY_IMPL(m2, Meta, library) {
+  library.impl("_dropout_mask", mask_shape);
 }
 
 }  // namespace m2::torch_ops

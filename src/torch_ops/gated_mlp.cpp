@@ -9,6 +9,7 @@
 
 #include "kernels/gelu_gate.h"
 #include "torch_ops/block_diagonal_linear.h"
+#include "torch_ops/kernel_call.h"
 #include "torch_ops/operands.h"
 #include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
@@ -41,6 +42,57 @@ void drop(const DropoutCounter& dropout, int64_t row, int64_t rows, int64_t widt
   for (size_t i = 0; i < mask.size(); ++i) to[i] = from[i] * mask[i];
 }
 
+at::Tensor forward_kernel(const at::Tensor& h, double probability, int64_t key, int64_t first_row) {
+  const DropoutCounter dropout = {probability, key, first_row};
+  const int64_t width = h.size(-1) / 2;
+  std::vector<int64_t> shape = h.sizes().vec();
+  shape.back() = width;
+  at::Tensor out = at::empty(shape, h.options());
+  for_each_tile(h, [&](int64_t row, int64_t rows) {
+    const float* first = h.const_data_ptr<float>() + row * 2 * width;
+    float* to = out.data_ptr<float>() + row * width;
+    m2::gelu_gate({static_cast<size_t>(rows), static_cast<size_t>(width),
+                   static_cast<size_t>(2 * width), static_cast<size_t>(width), first, first + width,
+                   to});
+    if (dropout.probability > 0) drop(dropout, row, rows, width, to, to);
+  });
+  return out;
+}
+
+at::Tensor backward_kernel(const at::Tensor& h, const at::Tensor& dout, double probability,
+                           int64_t key, int64_t first_row) {
+  const DropoutCounter dropout = {probability, key, first_row};
+  const int64_t width = h.size(-1) / 2;
+  at::Tensor dh = at::empty(h.sizes(), h.options());
+  for_each_tile(h, [&](int64_t row, int64_t rows) {
+    const float* first = h.const_data_ptr<float>() + row * 2 * width;
+    const float* upper = dout.const_data_ptr<float>() + row * width;
+    float* to = dh.data_ptr<float>() + row * 2 * width;
+    thread_local std::vector<float> dropped;
+    if (dropout.probability > 0) {
+      dropped.resize(static_cast<size_t>(rows * width));
+      drop(dropout, row, rows, width, upper, dropped.data());
+      upper = dropped.data();
+    }
+    gelu_gate_gradient({static_cast<size_t>(rows), static_cast<size_t>(width),
+                        static_cast<size_t>(2 * width), static_cast<size_t>(width), first,
+                        first + width, upper, to, to + width});
+  });
+  return dh;
+}
+
+at::Tensor forward_shape(const at::Tensor& h, double /*probability*/, int64_t /*key*/,
+                         int64_t /*first_row*/) {
+  c10::SymDimVector shape(h.sym_sizes());
+  shape.back() = shape.back() / 2;
+  return at::empty_symint(shape, h.options());
+}
+
+at::Tensor backward_shape(const at::Tensor& h, const at::Tensor& /*dout*/, double /*probability*/,
+                          int64_t /*key*/, int64_t /*first_row*/) {
+  return at::empty_symint(h.sym_sizes(), h.options());
+}
+
 class GeluGateFunction : public torch::autograd::Function<GeluGateFunction> {
  public:
   static Variable forward(AutogradContext* context, const Variable& h,
@@ -49,52 +101,25 @@ class GeluGateFunction : public torch::autograd::Function<GeluGateFunction> {
     context->saved_data["probability"] = dropout.probability;
     context->saved_data["key"] = dropout.key;
     context->saved_data["first_row"] = dropout.first_row;
-    const int64_t width = h.size(-1) / 2;
-    std::vector<int64_t> shape = h.sizes().vec();
-    shape.back() = width;
-    Variable out = at::empty(shape, h.options());
-    for_each_tile(h, [&](int64_t row, int64_t rows) {
-      const float* first = h.const_data_ptr<float>() + row * 2 * width;
-      float* to = out.data_ptr<float>() + row * width;
-      m2::gelu_gate({static_cast<size_t>(rows), static_cast<size_t>(width),
-                     static_cast<size_t>(2 * width), static_cast<size_t>(width), first,
-                     first + width, to});
-      if (dropout.probability > 0) drop(dropout, row, rows, width, to, to);
-    });
-    return out;
+    return call_kernel<forward_kernel>("m2::_gelu_gate", h, dropout.probability, dropout.key,
+                                       dropout.first_row);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const Variable h = context->get_saved_variables()[0];
-    const DropoutCounter dropout = {context->saved_data["probability"].toDouble(),
-                                    context->saved_data["key"].toInt(),
-                                    context->saved_data["first_row"].toInt()};
-    const Variable dout = gradients[0].contiguous();
-    const int64_t width = h.size(-1) / 2;
-    Variable dh = at::empty(h.sizes(), h.options());
-    for_each_tile(h, [&](int64_t row, int64_t rows) {
-      const float* first = h.const_data_ptr<float>() + row * 2 * width;
-      const float* upper = dout.const_data_ptr<float>() + row * width;
-      float* to = dh.data_ptr<float>() + row * 2 * width;
-      thread_local std::vector<float> dropped;
-      if (dropout.probability > 0) {
-        dropped.resize(static_cast<size_t>(rows * width));
-        drop(dropout, row, rows, width, upper, dropped.data());
-        upper = dropped.data();
-      }
-      gelu_gate_gradient({static_cast<size_t>(rows), static_cast<size_t>(width),
-                          static_cast<size_t>(2 * width), static_cast<size_t>(width), first,
-                          first + width, upper, to, to + width});
-    });
-    return {dh, {}};
+    refuse_second_derivative("gelu_gate");
+    return {call_kernel<backward_kernel>(
+                "m2::_gelu_gate_backward", context->get_saved_variables()[0],
+                gradients[0].contiguous(), context->saved_data["probability"].toDouble(),
+                context->saved_data["key"].toInt(), context->saved_data["first_row"].toInt()),
+            {}};
   }
 };
 
 }  // namespace
 
 at::Tensor gelu_gate(const at::Tensor& h, const DropoutCounter& dropout) {
-  TORCH_CHECK(h.dim() >= 1 && h.size(-1) > 0 && h.size(-1) % 2 == 0,
-              "gelu_gate: h is (…, 2I), not ", h.sizes());
+  TORCH_CHECK(h.dim() >= 1 && h.sym_size(-1) > 0 && h.sym_size(-1) % 2 == 0,
+              "gelu_gate: h is (…, 2I), not ", h.sym_sizes());
   if (!kernels_take(h)) return counter_dropout(plain::gelu_gate(h), dropout);
   TORCH_CHECK(dropout.probability >= 0 && dropout.probability < 1,
               "gelu_gate: the probability is in [0, 1)");
@@ -104,7 +129,8 @@ at::Tensor gelu_gate(const at::Tensor& h, const DropoutCounter& dropout) {
 at::Tensor gated_mlp(const at::Tensor& x, const at::Tensor& gated_weight,
                      const at::Tensor& wo_weight, const at::Tensor& bias, int64_t intermediate) {
   const at::Tensor h = block_diagonal_linear(x, gated_weight, std::nullopt, 2 * intermediate);
-  return block_diagonal_linear(gelu_gate(h), wo_weight, bias, x.size(-1));
+  const int64_t width = x.sym_size(-1).guard_int(__FILE__, __LINE__);
+  return block_diagonal_linear(gelu_gate(h), wo_weight, bias, width);
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
@@ -116,6 +142,20 @@ TORCH_LIBRARY_FRAGMENT(m2, library) {
       "gated_mlp(Tensor x, Tensor gated_weight, Tensor wo_weight, Tensor bias, int intermediate) "
       "-> Tensor",
       gated_mlp);
+  library.def("_gelu_gate(Tensor h, float dropout, int key, int first_row) -> Tensor");
+  library.def(
+      "_gelu_gate_backward(Tensor h, Tensor dout, float dropout, int key, int first_row) "
+      "-> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(m2, CPU, library) {
+  library.impl("_gelu_gate", forward_kernel);
+  library.impl("_gelu_gate_backward", backward_kernel);
+}
+
+TORCH_LIBRARY_IMPL(m2, Meta, library) {
+  library.impl("_gelu_gate", forward_shape);
+  library.impl("_gelu_gate_backward", backward_shape);
 }
 
 }  // namespace m2::torch_ops

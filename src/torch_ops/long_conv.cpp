@@ -1,8 +1,13 @@
 #include "torch_ops/long_conv.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <tuple>
+
+#include "torch_ops/kernel_call.h"
 #include "torch_ops/long_conv_kernels.h"
 #include "torch_ops/operands.h"
 #include "torch_ops/plain.h"
@@ -10,38 +15,46 @@
 namespace m2::torch_ops {
 namespace {
 
-void check_filter(const LongFilter& filter, int64_t length, int64_t width, const char* name) {
+void check_filter(const LongFilter& filter, const c10::SymInt& length, const c10::SymInt& width,
+                  const char* name) {
+  TORCH_CHECK(filter.taps.dim() == 2 && filter.taps.sym_size(0) >= length &&
+                  filter.taps.sym_size(1) == width,
+              "long_conv: ", name, " taps are (L, H) with L >= ", length, " and H = ", width,
+              ", not ", filter.taps.sym_sizes());
   TORCH_CHECK(
-      filter.taps.dim() == 2 && filter.taps.size(0) >= length && filter.taps.size(1) == width,
-      "long_conv: ", name, " taps are (L, H) with L >= ", length, " and H = ", width, ", not ",
-      filter.taps.sizes());
-  TORCH_CHECK(!filter.reverse_taps.defined() || filter.reverse_taps.sizes() == filter.taps.sizes(),
-              "long_conv: ", name, " reverse taps differ in shape from the taps");
-  TORCH_CHECK(filter.bias.dim() == 1 && filter.bias.size(0) == width, "long_conv: ", name,
+      !filter.reverse_taps.defined() || filter.reverse_taps.sym_sizes() == filter.taps.sym_sizes(),
+      "long_conv: ", name, " reverse taps differ in shape from the taps");
+  TORCH_CHECK(filter.bias.dim() == 1 && filter.bias.sym_size(0) == width, "long_conv: ", name,
               " bias is (H)");
 }
 
 void check_inputs(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& v,
                   const LongFilter& gated, const std::optional<at::Tensor>& u,
                   const LongFilter& residual_filter, const std::optional<at::Tensor>& lengths) {
-  TORCH_CHECK(x1.dim() == 3 && x1.size(1) > 0, "long_conv: x1 is (B, L, H), not ", x1.sizes());
-  TORCH_CHECK(x2.sizes() == x1.sizes() && v.sizes() == x1.sizes() &&
-                  (!u.has_value() || u->sizes() == x1.sizes()),
+  TORCH_CHECK(x1.dim() == 3 && x1.sym_size(1) > 0, "long_conv: x1 is (B, L, H), not ",
+              x1.sym_sizes());
+  TORCH_CHECK(x2.sym_sizes() == x1.sym_sizes() && v.sym_sizes() == x1.sym_sizes() &&
+                  (!u.has_value() || u->sym_sizes() == x1.sym_sizes()),
               "long_conv: x1, x2, v and u differ in shape");
-  check_filter(gated, x1.size(1), x1.size(2), "gated");
-  if (u.has_value()) check_filter(residual_filter, x1.size(1), x1.size(2), "residual");
+  check_filter(gated, x1.sym_size(1), x1.sym_size(2), "gated");
+  if (u.has_value()) check_filter(residual_filter, x1.sym_size(1), x1.sym_size(2), "residual");
   if (!lengths.has_value()) return;
-  TORCH_CHECK(lengths->dim() == 1 && lengths->size(0) == x1.size(0) &&
+  TORCH_CHECK(lengths->dim() == 1 && lengths->sym_size(0) == x1.sym_size(0) &&
                   lengths->scalar_type() == at::kLong && lengths->device() == x1.device(),
               "long_conv: lengths is int64 (B), where x1 is");
-  TORCH_CHECK(lengths->numel() == 0 || (lengths->min().item<int64_t>() >= 0 &&
-                                        lengths->max().item<int64_t>() <= x1.size(1)),
-              "long_conv: lengths are from 0 to the ", x1.size(1), " rows of x1");
+}
+
+// Needs the numbers themselves, which are not there while a program is traced: the kernels look
+// when it runs. The plain expressions only compare lengths with rows, and stay within them.
+void check_lengths(const at::Tensor& lengths, int64_t rows) {
+  TORCH_CHECK(lengths.numel() == 0 ||
+                  (lengths.min().item<int64_t>() >= 0 && lengths.max().item<int64_t>() <= rows),
+              "long_conv: lengths are from 0 to the ", rows, " rows of x1");
 }
 
 // The kernels read whole rows of channels.
 at::Tensor with_contiguous_channels(const at::Tensor& tensor) {
-  return !tensor.defined() || tensor.stride(-1) == 1 ? tensor : tensor.contiguous();
+  return !tensor.defined() || tensor.sym_stride(-1) == 1 ? tensor : tensor.contiguous();
 }
 
 LongFilter wide_filter(const LongFilter& filter) {
@@ -58,6 +71,7 @@ at::Tensor or_undefined(const std::optional<at::Tensor>& tensor) {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
+using Operands = c10::List<std::optional<at::Tensor>>;  // LongConvInputs for the registry
 
 // The inputs in one list, in the order of LongConvFunction::forward's arguments.
 variable_list listed(const LongConvInputs& in) {
@@ -80,6 +94,72 @@ LongConvInputs unlisted(const variable_list& list) {
 }
 constexpr size_t kListed = 11;
 
+Operands operands_of(const variable_list& list) {
+  Operands operands;
+  for (size_t i = 0; i < kListed; ++i) {
+    operands.push_back(list[i].defined() ? std::optional(list[i]) : std::nullopt);
+  }
+  return operands;
+}
+LongConvInputs inputs_of(const Operands& operands) {
+  variable_list list;
+  for (size_t i = 0; i < kListed; ++i) list.push_back(or_undefined(operands.get(i)));
+  return unlisted(list);
+}
+
+using Result = std::tuple<at::Tensor, at::Tensor, at::Tensor>;  // y and LongConvKept
+
+Result forward_kernel(const Operands& operands, bool keep) {
+  const LongConvInputs inputs = inputs_of(operands);
+  if (inputs.lengths.defined()) check_lengths(inputs.lengths, inputs.x1.size(1));
+  if (!keep) {
+    const auto none = [&] { return at::empty({0}, inputs.x1.options()); };
+    return {long_conv_forward(inputs, nullptr), none(), none()};
+  }
+  LongConvKept kept;
+  const at::Tensor y = long_conv_forward(inputs, &kept);
+  return {y, kept.gated, kept.spectra};
+}
+
+// The gradients of all operands that there are, but lengths.
+variable_list backward_kernel(const Operands& operands, const at::Tensor& gated,
+                              const at::Tensor& spectra, const at::Tensor& dy) {
+  const LongConvGradients gradients = long_conv_backward(inputs_of(operands), {gated, spectra}, dy);
+  variable_list list = listed({gradients.x1,
+                               gradients.x2,
+                               gradients.v,
+                               gradients.u,
+                               gradients.gated,
+                               gradients.residual_filter,
+                               {}});
+  std::erase_if(list, [](const Variable& gradient) { return !gradient.defined(); });
+  return list;
+}
+
+at::Tensor like(const at::Tensor& tensor) {
+  return at::empty_like(tensor, at::MemoryFormat::Contiguous);
+}
+
+Result forward_shapes(const Operands& operands, bool keep) {
+  const LongConvInputs inputs = inputs_of(operands);
+  const auto floats = [&](const c10::SymInt& count) {
+    return at::empty_symint({count}, inputs.x1.options());
+  };
+  if (!keep) return {like(inputs.x1), floats(0), floats(0)};
+  const auto fixed = [](const c10::SymInt& size) { return size.guard_int(__FILE__, __LINE__); };
+  return {like(inputs.x1), like(inputs.x1),
+          floats(spectra_floats(fixed(inputs.x1.sym_size(1)), fixed(inputs.x1.sym_size(2))))};
+}
+
+variable_list backward_shapes(const Operands& operands, const at::Tensor& /*gated*/,
+                              const at::Tensor& /*spectra*/, const at::Tensor& /*dy*/) {
+  variable_list list = listed(inputs_of(operands));
+  list.pop_back();
+  std::erase_if(list, [](const Variable& operand) { return !operand.defined(); });
+  for (Variable& gradient : list) gradient = like(gradient);
+  return list;
+}
+
 class LongConvFunction : public torch::autograd::Function<LongConvFunction> {
  public:
   using Optional = std::optional<Variable>;  // how apply() takes what may be undefined
@@ -89,35 +169,36 @@ class LongConvFunction : public torch::autograd::Function<LongConvFunction> {
                           const Optional& reverse_taps, const Variable& bias,
                           const Optional& residual_taps, const Optional& residual_reverse_taps,
                           const Optional& residual_bias, const Optional& lengths) {
-    const LongConvInputs inputs = {
-        x1,
-        x2,
-        v,
-        or_undefined(u),
-        {taps, or_undefined(reverse_taps), bias},
-        {or_undefined(residual_taps), or_undefined(residual_reverse_taps),
-         or_undefined(residual_bias)},
-        or_undefined(lengths)};
-    LongConvKept kept;
-    Variable y = long_conv_forward(inputs, &kept);
-    variable_list saved = listed(inputs);
-    saved.push_back(kept.gated);
-    saved.push_back(kept.spectra);
+    variable_list saved = {x1,
+                           x2,
+                           v,
+                           or_undefined(u),
+                           taps,
+                           or_undefined(reverse_taps),
+                           bias,
+                           or_undefined(residual_taps),
+                           or_undefined(residual_reverse_taps),
+                           or_undefined(residual_bias),
+                           or_undefined(lengths)};
+    const auto [y, gated, spectra] =
+        call_kernel<forward_kernel>("m2::_long_conv", operands_of(saved), true);
+    saved.push_back(gated);
+    saved.push_back(spectra);
     context->save_for_backward(saved);
     return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    refuse_second_derivative("long_conv");
     const variable_list saved = context->get_saved_variables();
-    const LongConvGradients gradients = long_conv_backward(
-        unlisted(saved), {saved[kListed], saved[kListed + 1]}, with_contiguous_channels(dy[0]));
-    return listed({gradients.x1,
-                   gradients.x2,
-                   gradients.v,
-                   gradients.u,
-                   gradients.gated,
-                   gradients.residual_filter,
-                   {}});
+    const variable_list found =
+        call_kernel<backward_kernel>("m2::_long_conv_backward", operands_of(saved), saved[kListed],
+                                     saved[kListed + 1], with_contiguous_channels(dy[0]));
+    variable_list gradients(kListed);
+    for (size_t i = 0, next = 0; next < found.size(); ++i) {
+      if (saved[i].defined()) gradients[i] = found[next++];
+    }
+    return gradients;
   }
 };
 
@@ -127,7 +208,9 @@ at::Tensor on_kernels(const LongConvInputs& inputs) {
                       std::any_of(list.begin(), list.end(), [](const Variable& tensor) {
                         return tensor.defined() && tensor.requires_grad();
                       });
-  if (!wanted) return long_conv_forward(inputs, nullptr);
+  if (!wanted) {
+    return std::get<0>(call_kernel<forward_kernel>("m2::_long_conv", operands_of(list), false));
+  }
   const auto optional = [&](size_t i) {
     return list[i].defined() ? std::optional(list[i]) : std::nullopt;
   };
@@ -169,6 +252,7 @@ at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tenso
   variable_list numbers = listed(in);
   numbers.pop_back();
   if (kernels_take(numbers)) return on_kernels(in);
+  if (lengths.has_value() && has_numbers(*lengths)) check_lengths(*lengths, x1.size(1));
   return plain::long_conv(in.x1, in.x2, in.v, in.gated,
                           u.has_value() ? std::optional(in.u) : std::nullopt, in.residual_filter,
                           lengths);
@@ -180,6 +264,20 @@ TORCH_LIBRARY_FRAGMENT(m2, library) {
       "Tensor? u=None, Tensor? residual_taps=None, Tensor? residual_reverse_taps=None, "
       "Tensor? residual_bias=None, Tensor? lengths=None) -> Tensor",
       registered);
+  library.def("_long_conv(Tensor?[] operands, bool keep) -> (Tensor, Tensor, Tensor)");
+  library.def(
+      "_long_conv_backward(Tensor?[] operands, Tensor gated, Tensor spectra, Tensor dy) "
+      "-> Tensor[]");
+}
+
+TORCH_LIBRARY_IMPL(m2, CPU, library) {
+  library.impl("_long_conv", forward_kernel);
+  library.impl("_long_conv_backward", backward_kernel);
+}
+
+TORCH_LIBRARY_IMPL(m2, Meta, library) {
+  library.impl("_long_conv", forward_shapes);
+  library.impl("_long_conv_backward", backward_shapes);
 }
 
 }  // namespace m2::torch_ops

@@ -1,6 +1,7 @@
 // torch_ops: the project's kernels as libtorch operators with autograd, m2::… in PyTorch's
-// registry. Uses the common ground. On a CPU in fp32 an operator runs on the project's kernels;
-// elsewhere, in other number types too, on libtorch's own FFT and GEMMs.
+// registry. Uses the common ground. On a CPU in fp32 an operator runs on the project's kernels,
+// with first derivatives only; elsewhere, in other number types and within torch.func's transforms,
+// on libtorch's own FFT and GEMMs, with derivatives of any order.
 #pragma once
 
 #include <ATen/core/Tensor.h>

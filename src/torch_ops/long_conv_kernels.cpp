@@ -16,13 +16,17 @@ namespace {
 using ConstRows = GroupRows<const float>;
 using Rows = GroupRows<float>;
 
+std::shared_ptr<const FftPlan> plan_for(size_t rows) {
+  return fft_plan(transform_size(2 * rows));
+}
+
 // What all groups of channels of a call share.
 struct Shape {
   explicit Shape(const LongConvInputs& inputs)
       : texts(inputs.x1.size(0)),
         rows(static_cast<size_t>(inputs.x1.size(1))),
         width(static_cast<size_t>(inputs.x1.size(2))),
-        plan(fft_plan(transform_size(2 * rows))),
+        plan(plan_for(rows)),
         lengths(inputs.lengths.defined() ? inputs.lengths.const_data_ptr<int64_t>() : nullptr) {}
 
   size_t length(int64_t text) const {
@@ -282,6 +286,11 @@ LongFilter zeros_like(const LongFilter& filter) {
 
 }  // namespace
 
+int64_t spectra_floats(int64_t rows, int64_t width) {
+  return static_cast<int64_t>(channel_blocks(static_cast<size_t>(width)) *
+                              plan_for(static_cast<size_t>(rows))->spectrum_floats());
+}
+
 at::Tensor long_conv_forward(const LongConvInputs& inputs, LongConvKept* keep) {
   const Shape shape(inputs);
   const at::Tensor y = at::empty(inputs.x1.sizes(), inputs.x1.options());
@@ -290,8 +299,8 @@ at::Tensor long_conv_forward(const LongConvInputs& inputs, LongConvKept* keep) {
   at::Tensor spectra;
   if (keep != nullptr) {
     gated = at::empty(inputs.x1.sizes(), inputs.x1.options());
-    spectra = at::empty({static_cast<int64_t>(channel_blocks(shape.width) * floats)},
-                        inputs.x1.options());
+    spectra =
+        at::empty({spectra_floats(inputs.x1.size(1), inputs.x1.size(2))}, inputs.x1.options());
     *keep = {gated, spectra};
   }
   for_each_group(shape, [&](size_t group) {

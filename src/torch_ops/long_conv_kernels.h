@@ -15,8 +15,11 @@ struct LongConvInputs {
 // What the backward pass wants of the forward one.
 struct LongConvKept {
   at::Tensor gated;    // (B, L, H): long(x1 ⊙ v; gated), before the gate x2
-  at::Tensor spectra;  // (channel blocks · floats of a pair of spectra)
+  at::Tensor spectra;  // (spectra_floats())
 };
+
+// The floats of a pair of spectra for each block of `width` channels, for texts of `rows` rows.
+int64_t spectra_floats(int64_t rows, int64_t width);
 
 struct LongConvGradients {
   at::Tensor x1, x2, v, u;

@@ -16,14 +16,15 @@ at::Tensor circular_kernel(const LongFilter& filter) {
 }
 
 at::Tensor convolve(const at::Tensor& x, const LongFilter& filter) {
-  const int64_t length = x.size(1);
-  const LongFilter used = {
-      filter.taps.narrow(0, 0, length),
-      filter.reverse_taps.defined() ? filter.reverse_taps.narrow(0, 0, length) : at::Tensor(),
-      filter.bias};
-  const at::Tensor spectrum = at::fft_rfft(circular_kernel(used), 2 * length, 0);
-  const at::Tensor y = at::fft_irfft(at::fft_rfft(x, 2 * length, 1) * spectrum, 2 * length, 1);
-  return y.narrow(1, 0, length);
+  const c10::SymInt length = x.sym_size(1), points = 2 * length;
+  const auto used = [&](const at::Tensor& taps) {
+    return taps.defined() ? taps.narrow_symint(0, 0, length) : taps;
+  };
+  const at::Tensor kernel =
+      circular_kernel({used(filter.taps), used(filter.reverse_taps), filter.bias});
+  const at::Tensor y = at::fft_irfft_symint(
+      at::fft_rfft_symint(x, points, 1) * at::fft_rfft_symint(kernel, points, 0), points, 1);
+  return y.narrow_symint(1, 0, length);
 }
 
 }  // namespace
@@ -33,7 +34,7 @@ at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tenso
                      const LongFilter& residual_filter, const std::optional<at::Tensor>& lengths) {
   at::Tensor text;  // (B, L, 1): 1 in the text, 0 behind it
   if (lengths.has_value()) {
-    text = (at::arange(x1.size(1), lengths->options()) < lengths->unsqueeze(1))
+    text = (at::arange(x1.sym_size(1), lengths->options()) < lengths->unsqueeze(1))
                .unsqueeze(2)
                .to(x1.scalar_type());
   }
@@ -44,27 +45,20 @@ at::Tensor long_conv(const at::Tensor& x1, const at::Tensor& x2, const at::Tenso
 }
 
 at::Tensor short_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const int64_t length = x.size(1);
   const at::Tensor padded = at::constant_pad_nd(x, {0, 0, 2, 0});
   at::Tensor y = bias.expand_as(x);
   for (int64_t tap = 0; tap < 3; ++tap) {
-    y = y + padded.narrow(1, tap, length) * weight.select(2, tap).squeeze(1);
+    y = y + padded.narrow_symint(1, tap, x.sym_size(1)) * weight.select(2, tap).squeeze(1);
   }
   return y;
 }
 
-at::Tensor block_diagonal_linear(const at::Tensor& x, const at::Tensor& weight,
-                                 const std::optional<at::Tensor>& bias, int64_t outputs) {
-  const int64_t blocks = weight.size(0), inputs = blocks * weight.size(2);
-  at::Tensor rows = x.reshape({-1, x.size(-1)});
-  if (inputs > x.size(-1)) rows = at::constant_pad_nd(rows, {0, inputs - x.size(-1)});
-  const at::Tensor by_block = rows.view({-1, blocks, weight.size(2)}).transpose(0, 1);
-  at::Tensor y = at::bmm(by_block, weight.transpose(1, 2)).transpose(0, 1);
-  y = y.reshape({rows.size(0), blocks * weight.size(1)}).narrow(1, 0, outputs);
-  if (bias.has_value()) y = y + *bias;
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = outputs;
-  return y.reshape(shape);
+at::Tensor block_diagonal_linear(const at::Tensor& rows, const at::Tensor& weight,
+                                 int64_t outputs) {
+  const c10::SymInt blocks = weight.sym_size(0);
+  const at::Tensor by_block = rows.view_symint({-1, blocks, weight.sym_size(2)}).transpose(0, 1);
+  const at::Tensor y = at::bmm(by_block, weight.transpose(1, 2)).transpose(0, 1);
+  return y.reshape_symint({rows.sym_size(0), blocks * weight.sym_size(1)}).narrow(1, 0, outputs);
 }
 
 at::Tensor gelu_gate(const at::Tensor& h) {

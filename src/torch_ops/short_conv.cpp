@@ -1,12 +1,15 @@
 #include "torch_ops/short_conv.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "kernels/short_conv.h"
+#include "torch_ops/kernel_call.h"
 #include "torch_ops/operands.h"
 #include "torch_ops/parallel.h"
 #include "torch_ops/plain.h"
@@ -17,6 +20,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
+using Gradients = std::tuple<at::Tensor, at::Tensor, at::Tensor>;  // of x, weight and bias
 
 // Some channels of all texts, with their taps as the kernel reads them.
 struct Chunk {
@@ -44,8 +48,7 @@ void for_each_chunk(const at::Tensor& weight, const Body& body) {
   });
 }
 
-at::Tensor forward_on_kernel(const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& bias) {
+at::Tensor forward_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   at::Tensor y = at::empty(x.sizes(), x.options());
   for_each_chunk(weight, [&](const Chunk& chunk) {
     for (int64_t text = 0; text < x.size(0); ++text) {
@@ -64,8 +67,7 @@ at::Tensor forward_on_kernel(const at::Tensor& x, const at::Tensor& weight,
   return y;
 }
 
-variable_list backward_on_kernel(const at::Tensor& x, const at::Tensor& weight,
-                                 const at::Tensor& dy) {
+Gradients backward_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& dy) {
   at::Tensor dx = at::empty(x.sizes(), x.options());
   at::Tensor dweight = at::empty(weight.sizes(), weight.options());
   at::Tensor dbias = at::empty({weight.size(0)}, weight.options());
@@ -95,26 +97,43 @@ variable_list backward_on_kernel(const at::Tensor& x, const at::Tensor& weight,
   return {dx, dweight, dbias};
 }
 
+at::Tensor like(const at::Tensor& tensor) {
+  return at::empty_like(tensor, at::MemoryFormat::Contiguous);
+}
+
+at::Tensor forward_shape(const at::Tensor& x, const at::Tensor& /*weight*/,
+                         const at::Tensor& /*bias*/) {
+  return like(x);
+}
+
+Gradients backward_shapes(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& dy) {
+  return {like(x), like(weight), dy.new_empty_symint({weight.sym_size(0)})};
+}
+
 class ShortConvFunction : public torch::autograd::Function<ShortConvFunction> {
  public:
   static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight,
                           const Variable& bias) {
     context->save_for_backward({x, weight});
-    return forward_on_kernel(x, weight, bias);
+    return call_kernel<forward_kernel>("m2::_short_conv", x, weight, bias);
   }
   static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    refuse_second_derivative("short_conv");
     const variable_list saved = context->get_saved_variables();
-    return backward_on_kernel(saved[0], saved[1], dy[0].contiguous());
+    const auto [dx, dweight, dbias] = call_kernel<backward_kernel>(
+        "m2::_short_conv_backward", saved[0], saved[1], dy[0].contiguous());
+    return {dx, dweight, dbias};
   }
 };
 
 }  // namespace
 
 at::Tensor short_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  TORCH_CHECK(x.dim() == 3, "short_conv: x is (B, L, C), not ", x.sizes());
-  TORCH_CHECK(weight.sizes() == at::IntArrayRef({x.size(2), 1, 3}),
-              "short_conv: weight is (C, 1, 3) with C = ", x.size(2), ", not ", weight.sizes());
-  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == x.size(2), "short_conv: bias is (C)");
+  TORCH_CHECK(x.dim() == 3, "short_conv: x is (B, L, C), not ", x.sym_sizes());
+  const c10::SymInt channels = x.sym_size(2);
+  TORCH_CHECK(weight.sym_sizes() == c10::SymIntArrayRef({channels, 1, 3}),
+              "short_conv: weight is (C, 1, 3) with C = ", channels, ", not ", weight.sym_sizes());
+  TORCH_CHECK(bias.dim() == 1 && bias.sym_size(0) == channels, "short_conv: bias is (C)");
   const WithoutAutocast guard;
   const at::Tensor wide[] = {at_least_fp32(x), at_least_fp32(weight), at_least_fp32(bias)};
   if (!kernels_take(wide)) return plain::short_conv(wide[0], wide[1], wide[2]);
@@ -123,6 +142,19 @@ at::Tensor short_conv(const at::Tensor& x, const at::Tensor& weight, const at::T
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
   library.def("short_conv(Tensor x, Tensor weight, Tensor bias) -> Tensor", short_conv);
+  library.def("_short_conv(Tensor x, Tensor weight, Tensor bias) -> Tensor");
+  library.def(
+      "_short_conv_backward(Tensor x, Tensor weight, Tensor dy) -> (Tensor, Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(m2, CPU, library) {
+  library.impl("_short_conv", forward_kernel);
+  library.impl("_short_conv_backward", backward_kernel);
+}
+
+TORCH_LIBRARY_IMPL(m2, Meta, library) {
+  library.impl("_short_conv", forward_shape);
+  library.impl("_short_conv_backward", backward_shapes);
 }
 
 }  // namespace m2::torch_ops

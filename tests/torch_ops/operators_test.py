@@ -229,6 +229,30 @@ def test_gradients_by_finite_differences(operators):
     assert check(lambda *t: operators.gated_mlp(*t, 6), leaves(numbers(2, 4), numbers(2, 6, 2), numbers(2, 2, 3), numbers(4)))
 
 
+def of_each_kernel(operators):
+    """Each operator that has kernels of its own, as a function of its first operand, and that operand."""
+    taps, weight = numbers(3, 4, seed=1), numbers(4, 1, 3)
+    return {
+        "long_conv": (lambda x: operators.long_conv(x, x, x, taps.to(x), None, taps[0].to(x)), numbers(2, 3, 4)),
+        "short_conv": (lambda x: operators.short_conv(x, weight.to(x), taps[0].to(x)), numbers(2, 3, 4)),
+        "gelu_gate": (operators.gelu_gate, numbers(2, 4)),
+        "block_diagonal_linear": (lambda x: operators.block_diagonal_linear(x, weight.to(x), None, 4), numbers(2, 12)),
+    }
+
+
+@pytest.mark.parametrize("name", ["long_conv", "short_conv", "gelu_gate", "block_diagonal_linear"])
+def test_second_derivatives_are_right_or_refused(operators, name):
+    """A gradient penalty that lacks the kernel's part is a wrong number, not an error."""
+    function, x = of_each_kernel(operators)[name]
+    assert torch.autograd.gradgradcheck(lambda x: function(x) ** 2, x.clone().requires_grad_())
+    narrow = x.float().requires_grad_()
+    value = (function(narrow) ** 2).sum() + (narrow ** 3).sum()
+    with pytest.raises(RuntimeError, match=f"m2::{name}: has no second derivative in fp32; use float64"):
+        torch.autograd.grad(value, narrow, create_graph=True)
+    value = (function(narrow) ** 2).sum() + (narrow ** 3).sum()
+    assert torch.autograd.grad(value, narrow)[0].isfinite().all()
+
+
 def test_dropout_from_counters(operators):
     x = numbers(6, 40).float().requires_grad_()
     y = operators.counter_dropout(x, 0.25, 7, 0)
@@ -252,6 +276,18 @@ def test_autocast_keeps_the_convolution_in_fp32(operators):
         assert torch.equal(operators.long_conv(*tensors), expected)
         gated = operators.block_diagonal_linear(tensors[0], torch.ones(4, 4, 4), None, 16)
     assert gated.dtype == torch.bfloat16
+
+
+def test_a_bias_does_not_widen_the_product(operators):
+    """Under autocast as torch.nn.Linear; the bias and its sum are rounded to 8 bits."""
+    x, weight, bias = (t.float() for t in (numbers(5, 16), numbers(4, 4, 4), numbers(16)))
+    expected = operators.block_diagonal_linear(x, weight, bias, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = operators.block_diagonal_linear(x, weight, bias, 16)
+        assert found.dtype == torch.nn.functional.linear(x, dense(weight, 16, 16), bias).dtype == torch.bfloat16
+        assert operators.gated_mlp(x, weight, weight[:, :, :2], bias, 8).dtype == torch.bfloat16
+    assert (found - expected).norm() < 2**-7 * expected.norm()
+    assert operators.block_diagonal_linear(x, weight, bias.double(), 16).dtype == torch.float32
 
 
 @pytest.mark.parametrize("wrong, says", [

@@ -1,0 +1,23 @@
+// How an operator calls its kernels: through PyTorch's registry, under names of their own. What
+// traces programs (torch.compile, torch.export) sees them there, and asks their Meta forms, which
+// only allocate, for shapes. A kernel's operands are what the operator has checked.
+#pragma once
+
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <type_traits>
+
+namespace m2::torch_ops {
+
+// The kernel registered as `name`, with the signature of kKernel, without a graph.
+template <auto* kKernel, class... Operands>
+auto call_kernel(const char* name, const Operands&... operands) {
+  static const auto kernel = c10::Dispatcher::singleton()
+                                 .findSchemaOrThrow(name, "")
+                                 .typed<std::remove_pointer_t<decltype(kKernel)>>();
+  const at::AutoDispatchBelowADInplaceOrView no_graph;
+  return kernel.call(operands...);
+}
+
+}  // namespace m2::torch_ops
