@@ -64,6 +64,22 @@ class StrictCallback {
 
 }  // namespace
 
+std::string json_file_name(std::string_view name) {
+  std::string out;
+  while (!name.empty()) {
+    char32_t ignored = 0;
+    const int length = decode_utf8(name, ignored);
+    const std::string_view taken = name.substr(0, length > 0 ? static_cast<size_t>(length) : 1);
+    if (length == 0) {
+      out += printable(taken);
+    } else {
+      out += taken == "\\" ? "\\\\" : taken;
+    }
+    name.remove_prefix(taken.size());
+  }
+  return out;
+}
+
 std::string json_problem(const Json::exception& error) {
   std::string_view text = error.what();
   if (const size_t tag = text.find("] "); text.starts_with('[') && tag != text.npos) {

@@ -24,6 +24,10 @@ nlohmann::json parse_json(std::string_view text, const std::string& where,
 // The same for a whole file of at most kMaxJsonBytes, whose top must be an object.
 nlohmann::json read_json_object(const std::string& path);
 
+// A file's name, of any bytes, as the UTF-8 that JSON holds, each name as another: bytes that are
+// no UTF-8 become \xNN, a backslash two.
+std::string json_file_name(std::string_view name);
+
 // What a parser's exception says, as the tail of a line: without its own tag, printable.
 std::string json_problem(const nlohmann::json::exception& error);
 

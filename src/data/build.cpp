@@ -194,7 +194,8 @@ void check_options(const BuildOptions& options) {
 BuildReport build_dataset(const Tokenizer& tokenizer, const BuildOptions& options,
                           Executor& executor, const BuildProgress& progress) {
   check_options(options);
-  sample_frame(tokenizer.special_ids(), options.length);  // refused before anything is read
+  // Refused before anything is read.
+  const SampleFrame frame = sample_frame(tokenizer.special_ids(), options.length);
   std::vector<InputFile> files = list_input_files(options.inputs);
   const nlohmann::json plan = build_plan(options, vocabulary_of(tokenizer), files);
   std::optional<BuildReport> whole = report_of_whole(options, plan);
@@ -203,7 +204,8 @@ BuildReport build_dataset(const Tokenizer& tokenizer, const BuildOptions& option
   DocumentReader reader(std::move(files), options.limits);
   reader.skip_to(state.position);
   Build build(tokenizer, options, std::move(state));
-  DocumentTokens source(reader, tokenizer, executor);
+  const auto most_ids = options.assembly.truncate ? std::optional(frame.room) : std::nullopt;
+  DocumentTokens source(reader, tokenizer, executor, most_ids);
   const double total = static_cast<double>(std::max<uint64_t>(reader.total_bytes(), 1));
   int64_t tokens = 0;
   std::vector<TokenizedDocument> documents;

@@ -39,7 +39,9 @@ SplitReport report_of(const nlohmann::json& index, const std::string& where) {
 nlohmann::json build_plan(const BuildOptions& options, const Vocabulary& vocabulary,
                           const std::vector<InputFile>& files) {
   nlohmann::json list = nlohmann::json::array();
-  for (const InputFile& file : files) list.push_back({file.path, file.bytes, file.modified_ns});
+  for (const InputFile& file : files) {
+    list.push_back({json_file_name(file.path), file.bytes, file.modified_ns});
+  }
   return {
       {"format version", kDatasetVersion},
       {"vocabulary", hash_text(vocabulary.hash)},

@@ -27,8 +27,8 @@ uint64_t hash_of_text(std::string_view text) {
 }
 
 DocumentTokens::DocumentTokens(DocumentReader& reader, const Tokenizer& tokenizer,
-                               Executor& executor)
-    : reader_(reader), tokens_(tokenizer), executor_(executor) {}
+                               Executor& executor, std::optional<size_t> most_ids)
+    : reader_(reader), tokens_(tokenizer), executor_(executor), most_ids_(most_ids) {}
 
 void DocumentTokens::read_ahead() {
   ahead_.clear();
@@ -41,6 +41,15 @@ void DocumentTokens::read_ahead() {
   }
 }
 
+std::vector<std::string_view> DocumentTokens::parts_of(std::string_view text) const {
+  // A beginning is found by one thread.
+  return most_ids_ ? std::vector{text} : tokens_.parts(text, kPartBytes);
+}
+
+std::vector<int32_t> DocumentTokens::ids_of(std::string_view part) const {
+  return most_ids_ ? tokens_.first_ids(part, *most_ids_) : tokens_.ids(part);
+}
+
 void DocumentTokens::next(std::vector<TokenizedDocument>& documents) {
   if (!std::exchange(started_, true)) read_ahead();
   const std::vector<ReadDocument> batch = std::exchange(ahead_, {});
@@ -49,7 +58,7 @@ void DocumentTokens::next(std::vector<TokenizedDocument>& documents) {
   std::vector<Part> parts;
   for (size_t i = 0; i < batch.size(); ++i) {
     documents[i].position = batch[i].position;
-    for (const std::string_view text : tokens_.parts(batch[i].document.text, kPartBytes)) {
+    for (const std::string_view text : parts_of(batch[i].document.text)) {
       parts.push_back({i, text, {}});
     }
   }
@@ -63,7 +72,7 @@ void DocumentTokens::next(std::vector<TokenizedDocument>& documents) {
     }
     Part& part = parts[index - first_part];
     try {
-      part.ids = tokens_.ids(part.text);
+      part.ids = ids_of(part.text);
     } catch (const Error& error) {
       throw Error(error.kind(), concat(batch[part.document].document.name, ": ", error.what()));
     }

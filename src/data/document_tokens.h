@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/threads.h"
@@ -13,7 +15,7 @@ namespace m2 {
 struct TokenizedDocument {
   DocumentPosition position;  // of the reader before it
   uint64_t hash = 0;          // of its text; equal texts have equal ones
-  std::vector<int32_t> ids;   // without special tokens
+  std::vector<int32_t> ids;   // without special tokens; the first ones where not all are wanted
 };
 
 uint64_t hash_of_text(std::string_view text);
@@ -24,8 +26,9 @@ class DocumentTokens {
  public:
   static constexpr size_t kBatchBytes = size_t{4} << 20;  // of text, read before they are given
 
-  // All of them outlive this.
-  DocumentTokens(DocumentReader& reader, const Tokenizer& tokenizer, Executor& executor);
+  // Of each document the first `most_ids` ids, or all. The references outlive this.
+  DocumentTokens(DocumentReader& reader, const Tokenizer& tokenizer, Executor& executor,
+                 std::optional<size_t> most_ids = {});
   // Replaces `documents` by the next; none are left when it is empty. Errors are the reader's, and
   // the tokenizer's with the document's name.
   void next(std::vector<TokenizedDocument>& documents);
@@ -37,10 +40,13 @@ class DocumentTokens {
   };
 
   void read_ahead();
+  std::vector<std::string_view> parts_of(std::string_view text) const;
+  std::vector<int32_t> ids_of(std::string_view part) const;
 
   DocumentReader& reader_;
   TextTokens tokens_;
   Executor& executor_;
+  std::optional<size_t> most_ids_;
   bool started_ = false;
   std::vector<ReadDocument> ahead_;
 };

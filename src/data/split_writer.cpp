@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "checkpoint/json.h"
 #include "checkpoint/new_file.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -32,8 +33,8 @@ SplitWriter::SplitWriter(SplitState& state, const BuildOptions& options,
     : state_(state),
       content_(content),
       folder_((fs::path(options.output) / state.name).string()),
-      inputs_(options.inputs),
       assembler_(frame, options.assembly) {
+  for (const std::string& input : options.inputs) inputs_.push_back(json_file_name(input));
   assembler_.set_waiting(state.waiting);
 }
 

@@ -36,7 +36,7 @@ class SplitWriter {
   SplitState& state_;
   const ShardContent& content_;
   std::string folder_;
-  std::vector<std::string> inputs_;
+  std::vector<std::string> inputs_;  // as index.json has them
   SampleAssembler assembler_;
   SampleList samples_;
 };

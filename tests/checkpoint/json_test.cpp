@@ -44,6 +44,14 @@ TEST(Json, RefusesWhatIsNoJson) {
   }
 }
 
+TEST(Json, HoldsEveryFileNameAsAnother) {
+  EXPECT_EQ(json_file_name("caf\u00e9\n"), "caf\u00e9\n");
+  EXPECT_EQ(json_file_name("caf\xe9.txt"), "caf\\xe9.txt");
+  EXPECT_EQ(json_file_name("caf\\xe9.txt"), "caf\\\\xe9.txt");
+  EXPECT_EQ(json_file_name("\xe4\xb8"), "\\xe4\\xb8");  // a sequence that is cut
+  EXPECT_EQ(json_file_name(""), "");
+}
+
 TEST(Json, ReadsObjectFiles) {
   const TestFolder folder;
   EXPECT_EQ(read_json_object(folder.write("a.json", R"({"a": 1})"))["a"], 1);

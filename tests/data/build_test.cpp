@@ -93,6 +93,32 @@ TEST_F(BuildTest, HasEveryTokenOnce) {
   EXPECT_FALSE(std::filesystem::exists(wanted.output + "/unfinished.json"));
 }
 
+// A name need not be UTF-8, an index must: such names are kept apart in it.
+TEST_F(BuildTest, NamesNeedNotBeUtf8) {
+  std::filesystem::create_directories(folder_.path("in"));
+  std::string corpora;
+  for (const char* name : {"caf\xe9", "caf\xe8"}) {
+    const BuildOptions wanted = options(corpus(200, std::string("in/") + name + ".jsonl"), name);
+    BuildOptions cut = wanted;
+    cut.shard_tokens = 700;
+    const std::string blocked = cut.output + "/train/shard.00002.tokens";
+    std::filesystem::create_directories(blocked + "/occupied");
+    refusal_of(cut, ErrorKind::kFailed);
+    std::filesystem::remove_all(blocked);
+    cut.resume = true;
+    // Of the same size and time, and called what the first name is written as.
+    cut.inputs = {corpus(200, "in/caf\\xe9.jsonl")};
+    std::filesystem::last_write_time(cut.inputs[0],
+                                     std::filesystem::last_write_time(wanted.inputs[0]));
+    EXPECT_THAT(refusal_of(cut, ErrorKind::kUsage), HasSubstr("another input files"));
+    cut.inputs = wanted.inputs;
+    EXPECT_EQ(build(cut).train.documents, 195u);
+    corpora += read_text_file(cut.output + "/train/index.json", 1 << 16);
+  }
+  EXPECT_THAT(corpora, HasSubstr("in/caf\\\\xe9.jsonl\""));  // \\xe9 in JSON
+  EXPECT_THAT(corpora, HasSubstr("in/caf\\\\xe8.jsonl\""));
+}
+
 TEST_F(BuildTest, DoesNotDependOnThreads) {
   BuildOptions one = options(corpus(500), "one");
   one.valid_fraction = 0.1;
@@ -121,6 +147,23 @@ TEST_F(BuildTest, ShardsChangeNothing) {
   build(many);
   EXPECT_EQ(samples(many, "train"), samples(one, "train"));
   EXPECT_EQ(samples(many, "val"), samples(one, "val"));
+}
+
+// What is cut off does not fill a shard: each of 100 documents gives 30 tokens of its 3000.
+TEST_F(BuildTest, AShardIsClosedByWhatIsKept) {
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += "{\"text\":\"" + words(i, 3000) + "\"}\n";
+  BuildOptions wanted = options(folder_.write("long.jsonl", lines), "out");
+  wanted.assembly.truncate = true;
+  wanted.shard_tokens = 300;
+  EXPECT_EQ(build(wanted).train.samples, 100u);
+  const auto found = samples(wanted, "train");
+  for (size_t i = 0; i < found.size(); ++i) {
+    const std::vector<int32_t> ids = TextTokens(tokenizer_).ids(words(static_cast<int>(i), 30));
+    EXPECT_TRUE(std::equal(ids.begin(), ids.end(), found[i].begin() + 1, found[i].end() - 1)) << i;
+  }
+  EXPECT_EQ(files_below(wanted.output + "/train").size(),
+            1u + 10u);  // the index, ten documents each
 }
 
 // Ended after any number of shards, a build goes on to the same bytes.
@@ -263,6 +306,26 @@ TEST_F(BuildTest, SaysWhatIsWrong) {
   EXPECT_THAT(refusal_of(options(folder_.write("bad.jsonl", "{}\n"), "out"), ErrorKind::kInput),
               HasSubstr("bad.jsonl:1: "));
   EXPECT_FALSE(std::filesystem::exists(folder_.path("out")));  // nothing was begun
+}
+
+TEST_F(BuildTest, OfADocumentThatIsCutTheFirstIds) {
+  const std::string blank = std::string(40'000, ' ');  // more than the first part that is looked at
+  const std::vector<std::string> texts = {"w1", blank, words(3, 150'000), blank + "w2 w3 w4",
+                                          "w5 w6 w7"};
+  std::string lines;
+  for (const std::string& text : texts) lines += "{\"text\":\"" + text + "\"}\n";
+  ThreadPool pool(3);
+  DocumentReader reader(list_input_files({folder_.write("long.jsonl", lines)}), {});
+  DocumentTokens source(reader, tokenizer_, pool, 2);
+  std::vector<TokenizedDocument> documents;
+  source.next(documents);
+  ASSERT_EQ(documents.size(), texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    std::vector<int32_t> expected = TextTokens(tokenizer_).ids(texts[i]);
+    expected.resize(std::min<size_t>(expected.size(), 2));
+    EXPECT_EQ(documents[i].ids, expected) << i;
+    EXPECT_EQ(documents[i].hash, hash_of_text(texts[i])) << i;  // of all of it
+  }
 }
 
 TEST_F(BuildTest, OneLongDocumentIsTokenisedInParts) {
