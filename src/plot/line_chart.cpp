@@ -213,22 +213,36 @@ class Drawing {
     return out;
   }
 
+  // The points between those that are left out, each time.
+  std::vector<std::span<const PlotPoint>> pieces_of(const PlotSeries& series) const {
+    const auto shown = [this](const PlotPoint& point) { return is_shown(chart_, point); };
+    const auto end = series.points.end();
+    std::vector<std::span<const PlotPoint>> pieces;
+    for (auto at = std::find_if(series.points.begin(), end, shown); at != end;) {
+      const auto stop = std::find_if_not(at, end, shown);
+      pieces.emplace_back(at, stop);
+      at = std::find_if(stop, end, shown);
+    }
+    return pieces;
+  }
+
+  // A point's mark and tooltip.
+  std::string marked(const PlotSeries& series, size_t index, const PlotPoint& point) const {
+    return concat("<g class=\"", colour_of(index), "\"><title>", escaped(series.name), ": ",
+                  tick_text(point.x, 0), ", ", tick_text(point.y, 0), "</title>",
+                  mark(index, left_of(point.x), top_of(point.y)), "</g>\n");
+  }
+
   std::string line_of(const PlotSeries& series, size_t index) const {
     std::string path, marks;
-    bool joined = false;
-    for (const PlotPoint& point : series.points) {
-      if (!is_shown(chart_, point)) {
-        joined = false;
-        continue;
+    for (const std::span<const PlotPoint> piece : pieces_of(series)) {
+      const char* command = "M";
+      for (const PlotPoint& point : piece) {
+        path += concat(command, pixels(left_of(point.x)), " ", pixels(top_of(point.y)), " ");
+        command = "L";
+        // Of a point by itself the path alone shows nothing.
+        if (series.marks || piece.size() == 1) marks += marked(series, index, point);
       }
-      const double x = left_of(point.x), y = top_of(point.y);
-      path += concat(joined ? "L" : "M", pixels(x), " ", pixels(y), " ");
-      if (series.marks) {
-        marks += concat("<g class=\"", colour_of(index), "\"><title>", escaped(series.name), ": ",
-                        tick_text(point.x, 0), ", ", tick_text(point.y, 0), "</title>",
-                        mark(index, x, y), "</g>\n");
-      }
-      joined = true;
     }
     if (path.empty()) return "";
     path.pop_back();

@@ -16,7 +16,8 @@ struct PlotPoint {
 struct PlotSeries {
   std::string name;
   std::vector<PlotPoint> points;  // joined in this order
-  bool marks = true;              // a mark and a tooltip at each point: for few of them
+  // A mark and a tooltip at each point, for few of them; without it at those that no line reaches.
+  bool marks = true;
 };
 
 struct LineChart {

@@ -142,6 +142,19 @@ TEST(LineChart, ACurveOfManyPointsHasNoMarks) {
   EXPECT_EQ(count(svg, "<path "), 2u);
 }
 
+// A path that moves to a place and draws no line from there shows nothing.
+TEST(LineChart, APointByItselfHasAMark) {
+  LineChart chart = small_chart();
+  chart.series[0].marks = chart.series[1].marks = false;
+  chart.series[0].points = {{1, 1}, {2, 2}, {3, kNaN}, {4, 4}, {5, kNaN}, {6, 6}, {7, 7}};
+  const std::string svg = line_chart_svg(chart);
+  EXPECT_EQ(xml_fault(svg), "");
+  EXPECT_EQ(count(svg, "<g class=\"c0\">"), 1u);
+  EXPECT_THAT(svg, HasSubstr("<g class=\"c0\"><title>m2 fp32: 4, 4</title><circle "));
+  EXPECT_EQ(count(svg, "<g class=\"c1\">"), 1u);
+  EXPECT_THAT(svg, HasSubstr("<g class=\"c1\"><title>peer: 128, 500</title><rect "));
+}
+
 // Of two rules for one class each, the later one counts.
 TEST(LineChart, ACurveIsNotFilled) {
   const std::string svg = line_chart_svg(small_chart());

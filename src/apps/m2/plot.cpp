@@ -67,7 +67,7 @@ std::vector<std::string> chosen_metrics(const PlotFlags& flags,
   return names;
 }
 
-// Lines across all that the curves cover.
+// Lines across all that the curves cover, and beyond where that is a single place.
 void add_horizontals(const std::vector<Horizontal>& horizontals, LineChart& chart) {
   double first = INFINITY, last = -INFINITY;
   for (const PlotSeries& series : chart.series) {
@@ -76,6 +76,11 @@ void add_horizontals(const std::vector<Horizontal>& horizontals, LineChart& char
       first = std::min(first, point.x);
       last = std::max(last, point.x);
     }
+  }
+  if (first == last) {
+    const double around = first == 0 ? 1 : std::abs(first) / 2;
+    first -= around;
+    last += around;
   }
   for (const Horizontal& line : horizontals) {
     chart.series.push_back({line.label, {{first, line.value}, {last, line.value}}, false});

@@ -97,6 +97,21 @@ def test_evaluations_have_lines_of_their_own(tmp_path):
     assert [y for _, y in both[1].values(0)[0]] == pytest.approx([4, 3], abs=1e-3)
 
 
+def test_an_evaluation_by_itself_is_seen(tmp_path):
+    run = tmp_path / "a"
+    run.mkdir()
+    (run / "metrics.jsonl").write_text('{"step":10,"evaluation/loss":4}\n')
+    svg = succeed("plot", run, "--metric", "evaluation/loss", "--horizontal", "5=unigram")
+    (panel,) = charts(svg)
+    ((x, y),) = panel.curves[0][0]
+    marks = [(float(mark.get("cx")), float(mark.get("cy"))) for mark in xml.fromstring(svg).iter(SVG + "circle")]
+    assert marks == [(x, y)]
+    # The line to beat is a line, with the point in its middle.
+    (left, y_left), (right, y_right) = panel.curves[1][0]
+    assert y_left == y_right < y
+    assert right - left > 300 and x == pytest.approx((left + right) / 2, abs=0.011)
+
+
 def test_many_points_are_thinned(tmp_path):
     run = write_run(tmp_path / "a", [10 - i / 1e4 for i in range(30000)])
     svg = succeed("plot", run)
