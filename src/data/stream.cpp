@@ -81,6 +81,10 @@ std::vector<uint64_t> samples_per_epoch(std::span<const StreamWeight> weights,
     const uint64_t all = std::accumulate(available.begin(), available.end(), uint64_t{0});
     taken = share_out(proportions, epoch_samples > 0 ? epoch_samples : all);
   } else {
+    if (epoch_samples > 0) {
+      throw usage_error(
+          "samples_per_epoch is shared out by proportions: give each stream one, or leave it out");
+    }
     for (size_t i = 0; i < weights.size(); ++i) {
       taken.push_back(taken_absolutely(weights[i], available[i]));
     }

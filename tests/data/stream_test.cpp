@@ -28,9 +28,9 @@ Counts taken(const Weights& weights, const Counts& available, uint64_t epoch = 0
   return samples_per_epoch(weights, available, epoch);
 }
 
-bool refused(const Weights& weights, const Counts& available) {
+bool refused(const Weights& weights, const Counts& available, uint64_t epoch = 0) {
   try {
-    taken(weights, available);
+    taken(weights, available, epoch);
   } catch (const Error& error) {
     return error.kind() == ErrorKind::kUsage;
   }
@@ -56,7 +56,9 @@ TEST(StreamWeights, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(refused({repeat(std::nan(""))}, {5}));
   EXPECT_TRUE(refused({repeat(1e300)}, {5}));
   EXPECT_TRUE(refused({samples(0)}, {5}));
-  EXPECT_TRUE(refused({repeat(0.1)}, {5}));  // leaves none
+  EXPECT_TRUE(refused({repeat(0.1)}, {5}));   // leaves none
+  EXPECT_TRUE(refused({{}, {}}, {5, 5}, 7));  // an epoch's size is shared out by proportions alone
+  EXPECT_TRUE(refused({samples(3)}, {5}, 3));
   EXPECT_TRUE(refused({StreamWeight{{}, 1.0, 5}}, {5}));
 }
 
