@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
+#include <utility>
+
 #include "kernels/counter_mask.h"
 #include "torch_ops/kernel_call.h"
 #include "torch_ops/parallel.h"
@@ -23,8 +25,8 @@ at::Tensor mask_kernel(const at::Tensor& x, double probability, int64_t key, int
   return mask.to(x.device());
 }
 
-at::Tensor mask_shape(const at::Tensor& x, double /*probability*/, int64_t /*key*/,
-                      int64_t /*first_row*/) {
+at::Tensor mask_shape(const at::Tensor& x, double /*probability*/, c10::SymInt /*key*/,
+                      c10::SymInt /*first_row*/) {
   return at::empty_symint(x.sym_sizes(), x.options().dtype(at::kFloat));
 }
 
@@ -33,8 +35,8 @@ at::Tensor mask_shape(const at::Tensor& x, double /*probability*/, int64_t /*key
 void dropout_mask(const DropoutCounter& counter, int64_t begin, int64_t rows, int64_t width,
                   float* out) {
   CounterMask request;
-  request.key = static_cast<uint64_t>(counter.key);
-  request.first_row = static_cast<uint64_t>(counter.first_row + begin);
+  request.key = static_cast<uint64_t>(counter.key.expect_int());
+  request.first_row = static_cast<uint64_t>(counter.first_row.expect_int() + begin);
   request.rows = static_cast<size_t>(rows);
   request.width = static_cast<size_t>(width);
   request.probability = counter.probability;
@@ -47,17 +49,18 @@ at::Tensor counter_dropout(const at::Tensor& x, const DropoutCounter& counter) {
               "counter_dropout: the probability is in [0, 1)");
   if (counter.probability == 0) return x;
   if (x.sym_numel() == 0) return x;
-  const at::Tensor mask = call_kernel<mask_kernel>("m2::_dropout_mask", x, counter.probability,
-                                                   counter.key, counter.first_row);
+  const at::Tensor mask = call_kernel<mask_shape>("m2::_dropout_mask", x, counter.probability,
+                                                  counter.key, counter.first_row);
   return (x * mask).to(x.scalar_type());  // bfloat16 has no 1/0.9
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
-  library.def("counter_dropout(Tensor x, float probability, int key, int first_row) -> Tensor",
-              [](const at::Tensor& x, double probability, int64_t key, int64_t first_row) {
-                return counter_dropout(x, {probability, key, first_row});
-              });
-  library.def("_dropout_mask(Tensor x, float probability, int key, int first_row) -> Tensor");
+  library.def(
+      "counter_dropout(Tensor x, float probability, SymInt key, SymInt first_row) -> Tensor",
+      [](const at::Tensor& x, double probability, c10::SymInt key, c10::SymInt first_row) {
+        return counter_dropout(x, {probability, std::move(key), std::move(first_row)});
+      });
+  library.def("_dropout_mask(Tensor x, float probability, SymInt key, SymInt first_row) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(m2, CompositeExplicitAutograd, library) {

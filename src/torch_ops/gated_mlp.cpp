@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "kernels/gelu_gate.h"
@@ -81,15 +82,15 @@ at::Tensor backward_kernel(const at::Tensor& h, const at::Tensor& dout, double p
   return dh;
 }
 
-at::Tensor forward_shape(const at::Tensor& h, double /*probability*/, int64_t /*key*/,
-                         int64_t /*first_row*/) {
+at::Tensor forward_shape(const at::Tensor& h, double /*probability*/, c10::SymInt /*key*/,
+                         c10::SymInt /*first_row*/) {
   c10::SymDimVector shape(h.sym_sizes());
   shape.back() = shape.back() / 2;
   return at::empty_symint(shape, h.options());
 }
 
 at::Tensor backward_shape(const at::Tensor& h, const at::Tensor& /*dout*/, double /*probability*/,
-                          int64_t /*key*/, int64_t /*first_row*/) {
+                          c10::SymInt /*key*/, c10::SymInt /*first_row*/) {
   return at::empty_symint(h.sym_sizes(), h.options());
 }
 
@@ -101,16 +102,16 @@ class GeluGateFunction : public torch::autograd::Function<GeluGateFunction> {
     context->saved_data["probability"] = dropout.probability;
     context->saved_data["key"] = dropout.key;
     context->saved_data["first_row"] = dropout.first_row;
-    return call_kernel<forward_kernel>("m2::_gelu_gate", h, dropout.probability, dropout.key,
-                                       dropout.first_row);
+    return call_kernel<forward_shape>("m2::_gelu_gate", h, dropout.probability, dropout.key,
+                                      dropout.first_row);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     refuse_second_derivative("gelu_gate");
-    return {call_kernel<backward_kernel>(
+    return {call_kernel<backward_shape>(
                 "m2::_gelu_gate_backward", context->get_saved_variables()[0],
                 gradients[0].contiguous(), context->saved_data["probability"].toDouble(),
-                context->saved_data["key"].toInt(), context->saved_data["first_row"].toInt()),
+                context->saved_data["key"].toSymInt(), context->saved_data["first_row"].toSymInt()),
             {}};
   }
 };
@@ -134,17 +135,17 @@ at::Tensor gated_mlp(const at::Tensor& x, const at::Tensor& gated_weight,
 }
 
 TORCH_LIBRARY_FRAGMENT(m2, library) {
-  library.def("gelu_gate(Tensor h, float dropout=0., int key=0, int first_row=0) -> Tensor",
-              [](const at::Tensor& h, double probability, int64_t key, int64_t first_row) {
-                return gelu_gate(h, {probability, key, first_row});
+  library.def("gelu_gate(Tensor h, float dropout=0., SymInt key=0, SymInt first_row=0) -> Tensor",
+              [](const at::Tensor& h, double probability, c10::SymInt key, c10::SymInt first_row) {
+                return gelu_gate(h, {probability, std::move(key), std::move(first_row)});
               });
   library.def(
       "gated_mlp(Tensor x, Tensor gated_weight, Tensor wo_weight, Tensor bias, int intermediate) "
       "-> Tensor",
       gated_mlp);
-  library.def("_gelu_gate(Tensor h, float dropout, int key, int first_row) -> Tensor");
+  library.def("_gelu_gate(Tensor h, float dropout, SymInt key, SymInt first_row) -> Tensor");
   library.def(
-      "_gelu_gate_backward(Tensor h, Tensor dout, float dropout, int key, int first_row) "
+      "_gelu_gate_backward(Tensor h, Tensor dout, float dropout, SymInt key, SymInt first_row) "
       "-> Tensor");
 }
 

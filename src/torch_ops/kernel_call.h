@@ -10,7 +10,8 @@
 
 namespace m2::torch_ops {
 
-// The kernel registered as `name`, with the signature of kKernel, without a graph.
+// Calls what is registered as `name`, with the signature of kKernel, one of its kernels, without a
+// graph. (Of a Meta kernel, if numbers may be symbols.)
 template <auto* kKernel, class... Operands>
 auto call_kernel(const char* name, const Operands&... operands) {
   static const auto kernel = c10::Dispatcher::singleton()

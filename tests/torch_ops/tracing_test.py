@@ -3,6 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+CompileCounterWithBackend = pytest.importorskip("torch._dynamo.testing").CompileCounterWithBackend
 
 TEXTS, LENGTH, WIDTH, INTERMEDIATE, BLOCKS = 2, 9, 20, 24, 4
 
@@ -57,6 +58,21 @@ def test_a_compiled_program_still_looks_at_lengths(operators):
     compiled(x, torch.tensor([1, LENGTH]), *leaves)
     with pytest.raises(RuntimeError, match="from 0 to the 9 rows"):
         compiled(x, torch.tensor([-1, LENGTH]), *leaves)
+
+
+def test_a_compiled_dropout_serves_every_step(operators):
+    """Its key changes at each: the second may be compiled for any number, the others must not be compiled again."""
+    torch.compiler.reset()
+    backend = CompileCounterWithBackend("aot_eager")
+
+    def eager(h, key):
+        return operators.counter_dropout(operators.gelu_gate(h, 0.5, key, 3), 0.5, key, 4)
+    compiled = torch.compile(eager, backend=backend, fullgraph=True)
+    h = numbers(3, 8)
+    for key in (5, 6, 7, 2**62 + 1, 1 - 2**63):
+        assert torch.equal(compiled(h, key), eager(h, key))
+    assert backend.frame_count == 2
+    assert torch.equal(compiled(h.bfloat16(), 5), eager(h.bfloat16(), 5))  # whose mask is fp32
 
 
 def test_an_exported_layer_is_the_same(operators):
