@@ -2,12 +2,18 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cstring>
 #include <map>
+#include <new>
 #include <string>
+#include <vector>
 
 #include "core/random.h"
+#include "train/loop/resident_memory.h"
 
 namespace m2::train {
 namespace {
@@ -115,6 +121,72 @@ TEST(MicroBatch, TheLargestThatFits) {
   EXPECT_EQ(rows_that_fit(12, 100 * kMega, 15 * kMega, 25 * kMega), 6);   // two passes of 6
   EXPECT_EQ(rows_that_fit(100, 100 * kMega, 90 * kMega, 95 * kMega), 1);  // one at least
   EXPECT_EQ(rows_that_fit(100, 100 * kMega, 15 * kMega, 15 * kMega), 100);
+}
+
+constexpr int64_t kMebi = int64_t{1} << 20;
+
+// Memory that is really there while this lives, without malloc, which would keep what it got.
+class Touched {
+ public:
+  explicit Touched(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {
+    memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+    std::memset(memory_, 1, bytes_);
+  }
+  ~Touched() { munmap(memory_, bytes_); }
+  Touched(const Touched&) = delete;
+  Touched& operator=(const Touched&) = delete;
+
+ private:
+  size_t bytes_;
+  void* memory_;
+};
+
+// Whether the system counts peaks anew when asked to.
+bool peaks_are_counted_anew() {
+  {
+    const Touched touched(64 * kMebi);
+  }
+  reset_peak_memory();
+  return peak_resident_memory() < resident_memory() + 8 * kMebi;
+}
+
+// 16 MB a row beside 40 MB that every pass takes and 100 MB that the first one takes once.
+TEST(MicroBatch, TheLargestThatTrialsLetFit) {
+  if (!peaks_are_counted_anew()) GTEST_SKIP() << "peaks are not counted anew here";
+  constexpr int64_t kRow = 16 * kMebi, kPass = 40 * kMebi, kOnce = 100 * kMebi;
+  std::vector<int64_t> tried;
+  const auto trial = [&](int64_t rows) {
+    const Touched touched(kPass + rows * kRow + (tried.empty() ? kOnce : 0));
+    tried.push_back(rows);
+  };
+  // 85% of the ceiling is in the middle between what five rows take and what six do: half a row,
+  // 8 MB, is far more than what this process's other memory moves by meanwhile.
+  const auto largest = [&](int64_t batch_rows) {
+    tried.clear();
+    const int64_t wanted = resident_memory() + kPass + 5 * kRow + kRow / 2;
+    return largest_micro_batch(batch_rows, static_cast<int64_t>(static_cast<double>(wanted) / 0.85),
+                               trial);
+  };
+  EXPECT_EQ(largest(60), 5);
+  EXPECT_THAT(tried, testing::ElementsAre(1, 1, 2));
+  EXPECT_EQ(largest(7), 4);  // two passes
+  EXPECT_EQ(largest(3), 3);
+  EXPECT_EQ(largest(2), 2);
+  EXPECT_EQ(largest(1), 1);
+  EXPECT_THAT(tried, testing::ElementsAre());
+}
+
+// The first rows take no more than what a pass takes anyway: the peak tells nothing of them.
+TEST(MicroBatch, TrialsGrowUntilThePeakMoves) {
+  if (!peaks_are_counted_anew()) GTEST_SKIP() << "peaks are not counted anew here";
+  std::vector<int64_t> tried;
+  const auto trial = [&](int64_t rows) {
+    tried.push_back(rows);
+    const Touched touched(rows <= 4 ? 64 * kMebi - rows * kMebi : rows * 16 * kMebi);
+  };
+  largest_micro_batch(100, 1000 * kMebi, trial);
+  EXPECT_THAT(tried, testing::ElementsAre(1, 1, 2, 4, 8));
 }
 
 }  // namespace
