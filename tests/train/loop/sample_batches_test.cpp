@@ -200,7 +200,8 @@ TEST_F(SampleBatchesTest, StreamsHaveTheirWeights) {
   expected.insert(expected.end(), left.begin(), left.end());
   expected.insert(expected.end(), right.begin(), right.begin() + 3);
   EXPECT_EQ(texts_of(repeated.read(0)), expected);
-  for (DataStream& stream : loader_.streams) stream.repeat.reset(), stream.samples.reset();
+  loader_.streams[0].repeat.reset();
+  loader_.streams[1].samples.reset();
   loader_.streams[0].proportion = 0.75;
   loader_.streams[1].proportion = 0.25;
   loader_.samples_per_epoch = 8;
