@@ -15,13 +15,12 @@ uint64_t splitmix(uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-uint64_t fnv1a(std::string_view text) {
-  uint64_t hash = 0xCBF29CE484222325u;
+}  // namespace
+
+uint64_t fnv1a(std::string_view text, uint64_t hash) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
   return hash;
 }
-
-}  // namespace
 
 Random::Random(uint64_t seed, std::string_view stream) {
   uint64_t state = seed;

@@ -1,4 +1,4 @@
-// Random numbers that are the same on every machine: initial weights, test data.
+// Random numbers and hashes that are the same on every machine: initial weights, test data.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +21,8 @@ class Random {
   double spare_ = 0;
   bool has_spare_ = false;
 };
+
+// FNV-1a, 64 bits; goes on from `hash`.
+uint64_t fnv1a(std::string_view text, uint64_t hash = 0xCBF29CE484222325u);
 
 }  // namespace m2

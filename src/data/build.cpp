@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "checkpoint/folder_lock.h"
 #include "checkpoint/json.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -200,6 +201,7 @@ BuildReport build_dataset(const Tokenizer& tokenizer, const BuildOptions& option
   const nlohmann::json plan = build_plan(options, vocabulary_of(tokenizer), files);
   std::optional<BuildReport> whole = report_of_whole(options, plan);
   if (whole) return *whole;
+  const FolderLock lock(options.output, "builds data");
   BuildState state = begin_or_resume(options, plan);
   DocumentReader reader(std::move(files), options.limits);
   reader.skip_to(state.position);

@@ -5,6 +5,7 @@
 
 #include "checkpoint/json.h"
 #include "core/error.h"
+#include "core/random.h"
 #include "core/text.h"
 #include "data/build_state.h"
 #include "data/mds.h"
@@ -30,14 +31,9 @@ nlohmann::json read_index(const std::string& folder) {
 }  // namespace
 
 Vocabulary vocabulary_of(const Tokenizer& tokenizer) {
-  constexpr uint64_t kOffset = 0xCBF29CE484222325u, kPrime = 0x100000001B3u;
-  Vocabulary vocabulary{tokenizer.vocab_size(), kOffset, tokenizer.special_ids()};
+  Vocabulary vocabulary{tokenizer.vocab_size(), fnv1a(""), tokenizer.special_ids()};
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
-    const auto add = [&](char c) {
-      vocabulary.hash = (vocabulary.hash ^ static_cast<unsigned char>(c)) * kPrime;
-    };
-    for (const char c : tokenizer.token_text(id)) add(c);
-    add('\n');
+    vocabulary.hash = fnv1a("\n", fnv1a(tokenizer.token_text(id), vocabulary.hash));
   }
   return vocabulary;
 }

@@ -34,6 +34,8 @@ class Dataset {
   // are damaged.
   virtual void read(uint64_t index, std::vector<int32_t>& ids) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
+  // Differs where other samples were written, as far as the tables beside them tell.
+  virtual uint64_t fingerprint() const = 0;
 };
 
 struct DatasetOptions {

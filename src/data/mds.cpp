@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/mapped_file.h"
+#include "core/random.h"
 #include "core/text.h"
 #include "data/index_fields.h"
 #include "data/text_tokens.h"
@@ -197,7 +198,8 @@ class MdsDataset final : public Dataset {
   MdsDataset(const std::string& folder, const nlohmann::json& index, const DatasetOptions& options)
       : tokens_(*options.tokenizer),
         vocabulary_(vocabulary_of(*options.tokenizer)),
-        frame_(sample_frame(vocabulary_.special, options.length)) {
+        frame_(sample_frame(vocabulary_.special, options.length)),
+        fingerprint_(fnv1a(index.dump(), vocabulary_.hash)) {
     const std::string where = folder + "/index.json";
     for (const nlohmann::json& entry : index_list(index, "shards", where)) {
       shards_.push_back(std::make_unique<LazyShard>(entry, folder, where));
@@ -212,6 +214,7 @@ class MdsDataset final : public Dataset {
 
   uint64_t samples() const override { return ends_.back(); }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
+  uint64_t fingerprint() const override { return fingerprint_; }
 
   void read(uint64_t index, std::vector<int32_t>& ids) const override {
     M2_CHECK(index < samples());
@@ -233,6 +236,7 @@ class MdsDataset final : public Dataset {
   TextTokens tokens_;
   Vocabulary vocabulary_;
   SampleFrame frame_;
+  uint64_t fingerprint_;  // of the index, which has the shards' sizes and perhaps hashes
   std::vector<std::unique_ptr<LazyShard>> shards_;
   std::vector<uint64_t> ends_;  // samples up to the end of each shard
 };

@@ -128,7 +128,9 @@ StreamSet::StreamSet(const std::vector<StreamOptions>& streams, const DatasetOpt
   std::vector<uint64_t> available;
   uint64_t start = 0;
   for (const StreamOptions& stream : streams) {
-    const std::string folder = (std::filesystem::path(stream.local) / stream.split).string();
+    const std::string folder = stream.split.empty()
+                                   ? stream.local
+                                   : (std::filesystem::path(stream.local) / stream.split).string();
     datasets_.push_back(open_dataset(folder, options));
     if (datasets_.back()->vocabulary().hash != datasets_.front()->vocabulary().hash) {
       throw input_error(concat(folder,

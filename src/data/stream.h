@@ -28,7 +28,8 @@ struct StreamOptions {
 
 // Samples that an epoch takes of each stream, of `available` samples each. With proportions the
 // epoch has `epoch_samples`, or as many as there are in all where that is 0, shared out by largest
-// remainder. Error(kUsage) where weights are no positive numbers, mixed, or leave an epoch empty.
+// remainder. Error(kUsage) where weights are no positive numbers, mixed, or leave an epoch empty,
+// and for `epoch_samples` without proportions.
 std::vector<uint64_t> samples_per_epoch(std::span<const StreamWeight> weights,
                                         std::span<const uint64_t> available,
                                         uint64_t epoch_samples = 0);
@@ -70,6 +71,7 @@ class StreamSet {
   // Errors as open_dataset's and samples_per_epoch's; all datasets have one vocabulary.
   StreamSet(const std::vector<StreamOptions>& streams, const DatasetOptions& options, uint64_t seed,
             bool shuffle, uint64_t epoch_samples = 0);
+  std::span<const std::unique_ptr<Dataset>> datasets() const { return datasets_; }
   const SampleOrder& order() const { return *order_; }
   const Vocabulary& vocabulary() const { return datasets_.front()->vocabulary(); }
   // The ids of a draw, and its number among the samples of all streams.

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/mapped_file.h"
+#include "core/random.h"
 #include "core/text.h"
 #include "data/index_fields.h"
 #include "data/shard_header.h"
@@ -133,6 +134,9 @@ uint64_t TokenShard::samples() const {
 uint64_t TokenShard::tokens() const {
   return state_->header.tokens;
 }
+std::string_view TokenShard::header_bytes() const {
+  return {reinterpret_cast<const char*>(&state_->header), sizeof(ShardHeader)};
+}
 
 void TokenShard::read(uint64_t index, std::vector<int32_t>& ids) const {
   M2_CHECK(index < samples());
@@ -155,6 +159,11 @@ class TokenDataset final : public Dataset {
       add_shard(folder, entry, where);
     }
     if (shards_.empty()) throw input_error(where + ": names no shard; build the data again");
+    if (index_number(index, "version", where) != kDatasetVersion ||
+        index_number(index, "length", where) !=
+            static_cast<uint64_t>(shards_.front().content().length)) {
+      throw input_error(where + ": is of other data than its shards; build the data again");
+    }
     check(folder, options);
     verify_if_small();
   }
@@ -169,6 +178,12 @@ class TokenDataset final : public Dataset {
   }
 
   const Vocabulary& vocabulary() const override { return shards_.front().content().vocabulary; }
+
+  uint64_t fingerprint() const override {
+    uint64_t hash = fnv1a("");
+    for (const TokenShard& shard : shards_) hash = fnv1a(shard.header_bytes(), hash);
+    return hash;
+  }
 
  private:
   void add_shard(const std::string& folder, const nlohmann::json& entry, const std::string& where) {

@@ -13,6 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -42,6 +43,8 @@ class TokenShard {
 
   const ShardContent& content() const;
   uint64_t samples() const;
+  // It holds the checksum of the tables, which hold those of the tokens.
+  std::string_view header_bytes() const;
   uint64_t tokens() const;
   // The ids of sample `index` < samples(). Error(kInput) when its bytes are damaged or an id is
   // outside the vocabulary.

@@ -1,5 +1,6 @@
 """`m2 data build` against `tokenizers` and numpy, ended by SIGKILL, and with what cannot be built."""
 
+import fcntl
 import functools
 import gzip
 import json
@@ -152,6 +153,16 @@ def test_killed_and_resumed_it_is_the_same(tmp_path):
     assert killed > 0
     build(out, path, *words, "--resume", "--threads", 3)
     assert tree(out) == expected
+
+
+def test_one_build_at_a_time_in_a_folder(tmp_path):
+    path, out = write_lines(tmp_path / "a.jsonl", texts(3)), tmp_path / "out"
+    out.mkdir()
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refuse(FAILED, "data", "build", "--tokenizer", VOCABULARY, "--length", 64, "--output", out, path,
+               says=[out, "another process builds data"])
+    build(out, path)
 
 
 def test_a_full_disk_leaves_nothing_that_looks_whole(tmp_path):

@@ -57,10 +57,11 @@ inline std::string write_dataset(const TestFolder& folder, const std::string& na
   std::filesystem::create_directories(folder.path(name));
   folder.write(name + "/shard.00000.tokens",
                text_of(shard_bytes({length, vocabulary}, offsets, ids)));
-  folder.write(
-      name + "/index.json",
-      "{\"format\":\"m2-tokens\",\"shards\":[{\"file\":\"shard.00000.tokens\",\"samples\":" +
-          std::to_string(samples.size()) + ",\"tokens\":" + std::to_string(ids.size()) + "}]}");
+  folder.write(name + "/index.json",
+               "{\"format\":\"m2-tokens\",\"version\":1,\"length\":" + std::to_string(length) +
+                   ",\"shards\":[{\"file\":\"shard.00000.tokens\",\"samples\":" +
+                   std::to_string(samples.size()) + ",\"tokens\":" + std::to_string(ids.size()) +
+                   "}]}");
   return folder.path(name);
 }
 

@@ -1,4 +1,5 @@
 #include "data/token_shards.h"
+#include "core/text.h"
 
 #include <algorithm>
 
@@ -161,7 +162,8 @@ TEST(TokenDataset, GoesOverSeveralShards) {
   folder.write("0.tokens", shard_text(content(), first));
   folder.write("1.tokens", shard_text(content(), second));
   folder.write("index.json",
-               "{\"format\":\"m2-tokens\",\"shards\":[{\"file\":\"0.tokens\",\"samples\":3,"
+               "{\"format\":\"m2-tokens\",\"version\":1,\"length\":16,\"shards\":[{\"file\":\"0."
+               "tokens\",\"samples\":3,"
                "\"tokens\":9},{\"file\":\"1.tokens\",\"samples\":5,\"tokens\":20}]}");
   const auto dataset = open(folder.path());
   EXPECT_EQ(dataset->samples(), 8u);
@@ -203,7 +205,8 @@ TEST(TokenDataset, RefusesABadIndex) {
   folder.write("0.tokens", shard_text(content(), some_samples(3)));
   const std::string shard = R"({"file":"0.tokens","samples":3,"tokens":9})";
   const auto index = [&](const std::string& shards) {
-    folder.write("index.json", R"({"format":"m2-tokens","shards":)" + shards + "}");
+    folder.write("index.json",
+                 R"({"format":"m2-tokens","version":1,"length":16,"shards":)" + shards + "}");
     return takes([&] { open(folder.path()); });
   };
   EXPECT_TRUE(index("[" + shard + "]"));
@@ -215,6 +218,11 @@ TEST(TokenDataset, RefusesABadIndex) {
   EXPECT_FALSE(index(R"([{"file":"missing.tokens","samples":3,"tokens":9}])"));
   EXPECT_FALSE(index(R"([{"file":"../x","samples":3,"tokens":9}])"));
   EXPECT_FALSE(index(R"([{"file":"","samples":3,"tokens":9}])"));
+  for (const char* other : {R"("version":2,"length":16)", R"("version":1,"length":17)"}) {
+    folder.write("index.json",
+                 concat(R"({"format":"m2-tokens",)", other, R"(,"shards":[)", shard, "]}"));
+    EXPECT_THAT(refusal([&] { open(folder.path()); }), HasSubstr("of other data than its shards"));
+  }
   folder.write("index.json", R"({"format":"other","shards":[)" + shard + "]}");
   EXPECT_THAT(refusal([&] { open(folder.path()); }), HasSubstr("a format that is not read"));
 }

@@ -6,6 +6,7 @@
 #include "apps/m2/bench_report.h"
 #include "apps/m2/bench_run.h"
 #include "apps/m2/command.h"
+#include "cli/number_checks.h"
 #include "cli/output_file.h"
 #include "config/flops.h"
 #include "core/dtype.h"
@@ -260,12 +261,12 @@ void add_peers(CLI::App& command, BenchFlags& flags) {
   command
       .add_option("--peer-seconds", flags.peer_seconds,
                   "A peer's timings of a length end after so many seconds, one at least")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command
       .add_option("--peer-patience", flags.peer_options.patience,
                   "Seconds that a peer may take to start, and for an answer")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
 }
 

@@ -11,6 +11,7 @@
 #include "apps/m2/load_client.h"
 #include "cli/descriptor_limit.h"
 #include "cli/interrupt.h"
+#include "cli/number_checks.h"
 #include "cli/output_file.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -234,12 +235,12 @@ void add_bench_serve(CLI::App& bench) {
   command
       ->add_option("--rates", flags->rates, "Requests a second, begun whether answers come or not")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--seconds", flags->seconds, "Time in which requests are begun, for each row")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_option("--warm-up", flags->warm_up, "Seconds before, of one client")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--json", flags->json, "File for the figures");
   command->footer(

@@ -11,6 +11,7 @@
 #include "apps/m2/new_folder.h"
 #include "checkpoint/safetensors.h"
 #include "cli/interrupt.h"
+#include "cli/number_checks.h"
 #include "config/json_reader.h"
 #include "config/lengthen.h"
 #include "config/name_matching.h"
@@ -340,7 +341,7 @@ void add_length(CLI::App& command, ConvertFlags& flags) {
       "--extend-length", flags.extend_length,
       "Make a model for longer texts, of up to so many tokens: positions and the filters' z "
       "repeat, their t goes on with its step, so that the filters' first taps stay as they are");
-  length->check(CLI::PositiveNumber);
+  length->check(above_zero());
   command
       .add_flag("--rescale-t", flags.rescale_time,
                 "With it: t is 0 … 1 over the new length, as the published models were lengthened; "

@@ -13,6 +13,7 @@
 #include "apps/m2/text_source.h"
 #include "apps/m2/vector_writer.h"
 #include "cli/interrupt.h"
+#include "cli/number_checks.h"
 #include "cli/progress.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -322,9 +323,9 @@ void add_texts(CLI::App& command, EmbedFlags& flags) {
       .add_option("--chunk", flags.chunk,
                   "One vector for each chunk of at most so many tokens, prompt and special ones "
                   "included")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command.add_option("--overlap", flags.overlap, "Tokens that a chunk shares with the next")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
 }
 
 void add_outputs(CLI::App& command, EmbedFlags& flags) {

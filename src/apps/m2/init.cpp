@@ -4,6 +4,7 @@
 #include "checkpoint/new_file.h"
 #include "checkpoint/safetensors.h"
 #include "cli/interrupt.h"
+#include "cli/number_checks.h"
 #include "config/load_config.h"
 #include "config/parameters.h"
 #include "config/presets.h"
@@ -96,7 +97,9 @@ void add_init(CLI::App& app) {
                    "Vocabulary, one WordPiece a line, a tokenizer.json or a folder with either; "
                    "copied into the model's folder")
       ->required();
-  command->add_option("--seed", flags->seed, "Of the random numbers")->capture_default_str();
+  command->add_option("--seed", flags->seed, "Of the random numbers")
+      ->check(not_negative())
+      ->capture_default_str();
   command
       ->add_option("--padding", flags->padding,
                    "Contract of the new model: none computes a text at its own length (default), "

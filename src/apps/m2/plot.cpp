@@ -91,7 +91,9 @@ LineChart chart_of(const std::string& metric, const PlotFlags& flags,
                    const std::vector<RunMetrics>& runs) {
   LineChart chart;
   chart.title = metric;
-  if (flags.smooth > 1) chart.subtitle = concat("mean of ", flags.smooth, " points");
+  // An evaluation is a mean over many batches already, and a run has few.
+  const int smooth = metric.starts_with("evaluation/") ? 1 : flags.smooth;
+  if (smooth > 1) chart.subtitle = concat("mean of ", smooth, " points");
   chart.x.label = flags.x;
   chart.y.label = metric;
   const std::vector<std::string> labels = run_labels(flags.runs);
@@ -99,7 +101,7 @@ LineChart chart_of(const std::string& metric, const PlotFlags& flags,
     const auto found = runs[i].curves.find(metric);
     PlotSeries series{labels[i], {}, false};
     if (found != runs[i].curves.end()) {
-      series.points = thinned(smoothed(found->second, flags.smooth), kMostPoints);
+      series.points = thinned(smoothed(found->second, smooth), kMostPoints);
     }
     chart.series.push_back(series);
   }
@@ -140,7 +142,8 @@ void add_plot(CLI::App& app) {
       ->take_all()
       ->expected(1);
   command.add_option("--x", flags->x, "step, or a metric such as tokens")->capture_default_str();
-  command.add_option("--smooth", flags->smooth, "Draw means of the last N points")
+  command
+      .add_option("--smooth", flags->smooth, "Draw means of the last N points, but for evaluations")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command

@@ -8,6 +8,7 @@
 
 #include "apps/m2/command.h"
 #include "cli/descriptor_limit.h"
+#include "cli/number_checks.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -235,7 +236,7 @@ void add_address(CLI::App& command, ServeFlags& flags) {
 void add_limits(CLI::App& command, ServeFlags& flags) {
   ServeOptions& options = flags.options;
   const auto count = [&](const char* name, size_t& value, const char* help) {
-    command.add_option(name, value, help)->capture_default_str()->check(CLI::PositiveNumber);
+    command.add_option(name, value, help)->capture_default_str()->check(above_zero());
   };
   const auto seconds = [&](const char* name, double& value, const char* help) {
     command.add_option(name, value, help)->capture_default_str()->check(CLI::Range(0.001, 1e6));
@@ -247,7 +248,7 @@ void add_limits(CLI::App& command, ServeFlags& flags) {
   command
       .add_option("--max-input-tokens", options.input_tokens,
                   "Tokens of a text; the model's length by default")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   count("--max-request-tokens", options.request_tokens, "Tokens of a request, pads included");
   count("--max-queue-tokens", options.queue.tokens,
         "Tokens that wait or are computed, of requests' first batches; more are answered 429");

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <string>
 
 #include "apps/m2_train/command.h"
 #include "apps/m2_train/process.h"
@@ -14,15 +15,23 @@ const char kFooter[] =
     "Example:\n"
     "  m2 train mlm my-model.yaml max_duration=2000ba save_folder=runs/first\n\n"
     "Exit codes: 0 done, 1 the work failed, 2 the command was wrong, 3 a file was missing or bad,\n"
-    "130 interrupted, 143 asked to end (SIGTERM). `m2 train COMMAND --help` says more.";
+    "129 hung up on, 130 interrupted, 143 asked to end (SIGTERM). `m2 train COMMAND --help` says "
+    "more.";
+
+const char kOutOfMemory[] = "DefaultCPUAllocator";  // libtorch's has no type of its own
+const char kLessMemory[] =
+    "not enough memory; lower device_train_microbatch_size or max_seq_len, or set "
+    "activation_checkpointing=true";
 
 void parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     m2::parse_command_line(app, argc, argv);
   } catch (const c10::Error& error) {
-    throw m2::failed_error(error.what_without_backtrace());
+    const std::string what = error.what_without_backtrace();
+    if (what.find(kOutOfMemory) == std::string::npos) throw m2::failed_error(what);
+    throw m2::MemoryError(kLessMemory);
   } catch (const std::bad_alloc&) {
-    throw m2::MemoryError("not enough memory; set a smaller device_train_microbatch_size");
+    throw m2::MemoryError(kLessMemory);
   }
 }
 

@@ -43,7 +43,9 @@ void print_result(const train::PretrainingResult& result) {
 
 // 128 + the signal, as a shell has it: to whoever sent it, the work is not done.
 int report_stop(const train::PretrainingResult& result) {
-  const char* why = result.signal == SIGINT ? "interrupted" : "asked to end";
+  const char* why = result.signal == SIGINT   ? "interrupted"
+                    : result.signal == SIGHUP ? "hung up on"
+                                              : "asked to end";
   const std::string saved =
       result.saved.empty() ? "before the first step was done"
                            : concat("step ", result.step, " is saved in ", result.saved.string(),
@@ -88,7 +90,7 @@ void add_mlm(CLI::App& app, int& status) {
       "the\n"
       "end SAVE_FOLDER/model, a folder that `m2 embed` and `m2 fill-mask` take. SIGTERM and "
       "Ctrl-C\n"
-      "save a checkpoint before they end it (exit codes 143 and 130).\n\n"
+      "save a checkpoint before they end it (exit codes 143 and 130), and so does SIGHUP (129).\n\n"
       "Example:\n"
       "  m2 train mlm my-model.yaml max_duration=2000ba save_folder=runs/first");
   command->callback([flags, &status] { status = train_mlm(*flags); });

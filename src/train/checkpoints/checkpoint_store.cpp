@@ -64,10 +64,21 @@ fs::path CheckpointStore::step_folder(int64_t step) const {
   return folder_ / concat(kPrefix, step);
 }
 
+bool CheckpointStore::holds(int64_t step) const {
+  std::error_code ignored;
+  return fs::is_directory(step_folder(step), ignored);
+}
+
 std::vector<SavedCheckpoint> CheckpointStore::list(int64_t up_to) const {
   std::vector<SavedCheckpoint> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+  std::error_code problem;
+  const fs::directory_iterator entries(folder_, problem);
+  const bool there =
+      problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory;
+  if (problem && there) {
+    throw failed_error(concat(folder_.string(), ": cannot be read: ", problem.message()));
+  }
+  for (const auto& entry : entries) {
     const auto step = step_of_name(entry.path().filename().string());
     if (step && *step <= up_to && entry.is_directory()) found.push_back({*step, entry.path()});
   }
@@ -77,12 +88,16 @@ std::vector<SavedCheckpoint> CheckpointStore::list(int64_t up_to) const {
 }
 
 std::optional<SavedCheckpoint> CheckpointStore::newest_whole() const {
-  for (const SavedCheckpoint& saved : list(std::numeric_limits<int64_t>::max())) {
+  const std::vector<SavedCheckpoint> all = list(std::numeric_limits<int64_t>::max());
+  for (const SavedCheckpoint& saved : all) {
     const std::string damage = find_damage(saved.folder);
     if (damage.empty()) return saved;
     log_warning(concat(saved.folder.string(), ": is damaged and left alone: ", damage));
   }
-  return std::nullopt;
+  if (all.empty()) return std::nullopt;
+  throw input_error(concat(folder_.string(),
+                           ": holds no checkpoint that is whole; save_overwrite=true without "
+                           "autoresume begins anew"));
 }
 
 void CheckpointStore::save(int64_t step,

@@ -26,13 +26,16 @@ class CheckpointStore {
   // `folder` is RUN/checkpoints; made when something is saved.
   explicit CheckpointStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
+  bool holds(int64_t step) const;  // whole or not
+
   // Removes what a killed run left unfinished.
   void clear_leftovers() const;
-  // Those of no later step than `up_to`, newest first. What lies beyond the step of a run that goes
+  // Those of no later step than `up_to`, newest first; Error(kFailed) where the folder cannot be
+  // read. What lies beyond the step of a run that goes
   // on is damaged, and no matter to it until it gets there.
   std::vector<SavedCheckpoint> list(int64_t up_to) const;
   // The newest one whose files have the bytes that were saved; each newer one that has not is named
-  // in a warning.
+  // in a warning. None in an empty store; Error(kInput) where there are some and none is whole.
   std::optional<SavedCheckpoint> newest_whole() const;
 
   // `write` fills an empty folder, which then is hashed, brought to disk and renamed to step-N,

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/folder_lock.h"
+
 namespace m2::train {
 
 // Held by one process at a time.
@@ -17,10 +19,6 @@ class RunFolder {
   // another process trains in it or it cannot be made; Error(kUsage) for kRefuse, saying what may
   // be set.
   RunFolder(const std::string& path, Existing existing);
-  ~RunFolder();
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
-
   // Removes the run that it holds, all but configuration and vocabulary, which a new run replaces.
   void empty() const;
 
@@ -32,11 +30,10 @@ class RunFolder {
   std::filesystem::path configuration() const { return path_ / "config.yaml"; }
 
  private:
-  void take_lock();
   bool holds_run() const;
 
   std::filesystem::path path_;
-  int lock_ = -1;
+  FolderLock lock_;
 };
 
 // Copies a tokenizer, a folder's or a file, into `folder` under the names that a model folder has

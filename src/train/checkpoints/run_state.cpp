@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 Json json_of(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -19,6 +19,23 @@ template <class T>
 std::optional<T> optional_of(const nlohmann::json& value) {
   if (value.is_null()) return std::nullopt;
   return value.get<T>();
+}
+
+Json json_of(const std::vector<DataIdentity>& data) {
+  Json list = Json::array();
+  for (const DataIdentity& stream : data) {
+    list.push_back({{"samples", stream.samples}, {"fingerprint", stream.fingerprint}});
+  }
+  return list;
+}
+
+std::vector<DataIdentity> data_of(const nlohmann::json& list) {
+  std::vector<DataIdentity> data;
+  for (const nlohmann::json& stream : list) {
+    data.push_back(
+        {stream.at("samples").get<uint64_t>(), stream.at("fingerprint").get<uint64_t>()});
+  }
+  return data;
 }
 
 Json json_of(const Surroundings& surroundings) {
@@ -64,6 +81,7 @@ std::string to_json(const RunState& state) {
                   {"evaluation_loss", json_of(state.evaluation_loss)},
                   {"recent_losses", state.recent_losses},
                   {"lowest_loss", json_of(state.lowest_loss)},
+                  {"data", json_of(state.data)},
                   {"surroundings", json_of(state.surroundings)},
                   {"configuration", state.configuration}};
   return json.dump(2) + "\n";
@@ -84,6 +102,7 @@ RunState read_run_state(const std::string& path) {
     state.evaluation_loss = optional_of<double>(json.at("evaluation_loss"));
     json.at("recent_losses").get_to(state.recent_losses);
     state.lowest_loss = optional_of<double>(json.at("lowest_loss"));
+    state.data = data_of(json.at("data"));
     state.surroundings = surroundings_of(json.at("surroundings"));
     json.at("configuration").get_to(state.configuration);
     if (state.step < 0 || state.micro_batch < 1) {

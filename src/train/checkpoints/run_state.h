@@ -24,6 +24,14 @@ struct Surroundings {
 // What differs between the two, "threads 2 instead of 1, …"; empty where nothing does.
 std::string describe_difference(const Surroundings& now, const Surroundings& saved);
 
+// What tells one stream's data from another's, wherever they lie.
+struct DataIdentity {
+  uint64_t samples = 0;
+  uint64_t fingerprint = 0;  // Dataset::fingerprint
+
+  bool operator==(const DataIdentity&) const = default;
+};
+
 struct RunState {
   int64_t step = 0;         // optimiser steps done: also the place in the data and its order
   int64_t samples = 0;      // met so far
@@ -33,6 +41,7 @@ struct RunState {
   std::optional<double> evaluation_loss;  // where this step was evaluated
   std::vector<double> recent_losses;      // of the last steps, for the watch on divergence
   std::optional<double> lowest_loss;      // lowest mean over so many steps
+  std::vector<DataIdentity> data;         // of the streams trained on
   Surroundings surroundings;
   std::string configuration;  // YAML, as --dump-config writes it
 };

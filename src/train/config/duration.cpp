@@ -38,18 +38,29 @@ int64_t divided_up(int64_t count, int64_t by) {
   return count / by + (count % by != 0 ? 1 : 0);
 }
 
-// The product of the samples, tokens or epochs, in steps; exact where it is below 2^53.
+// Exact where it is below 2^53.
+double steps_of_epochs(int64_t epochs, const RunSize& size) {
+  M2_CHECK(size.batch_samples > 0 && size.epoch_samples > 0);
+  return static_cast<double>(epochs) *
+         static_cast<double>(divided_up(size.epoch_samples, size.batch_samples));
+}
+
+double steps_of_samples(int64_t samples, const RunSize& size) {
+  M2_CHECK(size.batch_samples > 0 && size.epoch_samples > 0);
+  return steps_of_epochs(samples / size.epoch_samples, size) +
+         static_cast<double>(divided_up(samples % size.epoch_samples, size.batch_samples));
+}
+
 double steps_of(const Duration& duration, const RunSize& size) {
   const auto count = static_cast<double>(duration.count);
   switch (duration.unit) {
     case TimeUnit::kSamples:
-      M2_CHECK(size.batch_samples > 0);
-      return static_cast<double>(divided_up(duration.count, size.batch_samples));
+      return steps_of_samples(duration.count, size);
     case TimeUnit::kTokens:
-      M2_CHECK(size.batch_tokens > 0);
-      return std::ceil(count / size.batch_tokens);
+      M2_CHECK(size.sample_tokens > 1);
+      return steps_of_samples(static_cast<int64_t>(std::ceil(count / size.sample_tokens)), size);
     case TimeUnit::kEpochs:
-      return count * static_cast<double>(size.epoch_batches);
+      return steps_of_epochs(duration.count, size);
     case TimeUnit::kShare:
       // A hair less, so that 0.06 of 50 steps, 3.0000000000000004 in doubles, is 3.
       return std::ceil(duration.share * static_cast<double>(size.total_batches) * (1 - 1e-14));

@@ -24,9 +24,9 @@ struct Duration {
 
 // What a duration is measured with.
 struct RunSize {
-  int64_t batch_samples = 0;  // samples an optimiser step
-  double batch_tokens = 0;    // tokens an optimiser step, pads included; a mean where it varies
-  int64_t epoch_batches = 0;  // steps that go once through the data
+  int64_t batch_samples = 0;  // of an optimiser step; the last of an epoch may have fewer
+  int64_t epoch_samples = 0;  // that the steps of an epoch take
+  double sample_tokens = 0;   // as the model computes them; a mean where it varies
   int64_t total_batches = 0;  // of the training, for kShare; 0 while that is not known yet
 };
 
@@ -36,8 +36,8 @@ Duration parse_duration(const std::string& text, const std::string& what);
 // The spelling that parse_duration reads back: "2000ba", "0.06dur".
 std::string duration_spelling(const Duration& duration);
 
-// The optimiser steps it takes, rounded up: 286,720,000 samples in batches of 4,096 are 70,000.
-// Throws Error(kInput) where that is beyond 2^53.
+// The optimiser steps it takes, rounded up: 286,720,000 samples in batches of 4,096 are 70,000
+// where no epoch ends within a batch. Throws Error(kInput) where that is beyond 2^53.
 int64_t duration_batches(const Duration& duration, const RunSize& size);
 
 }  // namespace m2

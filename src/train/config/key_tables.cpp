@@ -213,7 +213,7 @@ constexpr auto kIdle = std::to_array<IdleKey>({
     {"callbacks.optimizer_monitor.log_optimizer_metrics", "norms are few and always reported"},
     {"callbacks.health_checker", kCallback},
     {"loggers.*", kLocalLogs},
-    {"python_log_level", "--verbose says more"},
+    {"python_log_level", "there are no levels"},
     {"device", kOneProcess},
     {"dist_timeout", kOneProcess},
     {"fsdp_config", kOneProcess},

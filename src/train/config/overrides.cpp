@@ -32,6 +32,9 @@ Value value_of(const std::string& override, const std::string& text) {
 }
 
 void apply(Value& root, const std::string& override) {
+  if (find_invalid_utf8(override) != std::string::npos) {
+    refuse(override, "is not UTF-8, as a configuration is");
+  }
   const size_t equals = override.find('=');
   if (equals == std::string::npos) {
     refuse(override, "is no setting: write it as key=value, for example optimizer.lr=5e-4");

@@ -65,6 +65,9 @@ LoaderConfig read_loader(Section loader, const std::string& data_local, bool tra
   LoaderConfig result;
   result.streams = read_streams(dataset, data_local, training ? "train" : "val");
   result.samples_per_epoch = dataset.integer("samples_per_epoch", 0, 1, int64_t{1} << 53);
+  if (result.samples_per_epoch > 0 && !result.streams.front().proportion) {
+    dataset.refuse("samples_per_epoch", "is shared out by the streams' proportions: give them one");
+  }
   result.shuffle = dataset.flag("shuffle", false);
   if (dataset.has("shuffle_seed")) {
     result.shuffle_seed = static_cast<uint64_t>(dataset.integer("shuffle_seed", 0, 0, INT64_MAX));

@@ -212,6 +212,9 @@ void read_start(Section& top, TrainConfig& config) {
   }
   config.load_path = with_run_name(top.text("load_path", ""), config.run_name);
   config.load_weights_only = top.flag("load_weights_only", false);
+  if (config.load_weights_only && config.load_path.empty()) {
+    top.refuse("load_weights_only", "is set without load_path: say whose weights");
+  }
   const std::string weights = model.text("pretrained_checkpoint", "");
   if (weights.empty()) return;
   if (!config.load_path.empty()) {
@@ -299,6 +302,12 @@ void read_loaders(Section& top, TrainConfig& config) {
   config.train = read_loader(top.section("train_loader"), local, true, masked);
   if (top.has("eval_loader")) {
     config.evaluation = read_loader(top.section("eval_loader"), local, false, 0.15);
+    if (config.evaluation->shuffle) {
+      config.warnings.push_back(
+          concat(config.source,
+                 ": eval_loader.dataset.shuffle has no effect: an evaluation takes "
+                 "samples in the data's order"));
+    }
   }
 }
 

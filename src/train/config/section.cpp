@@ -72,8 +72,8 @@ Duration Section::duration(const std::string& key, const Duration& fallback) {
   if (!has(key)) return fallback;
   const Value& found = *fields_.value(key);
   // A bare number goes to the parser, whose message says what is missing: the unit.
-  const std::string stated =
-      found.kind == Value::Kind::kInteger ? concat(found.integer) : text(key, "");
+  const bool is_number = found.kind == Value::Kind::kInteger || found.kind == Value::Kind::kReal;
+  const std::string stated = is_number ? found.describe() : text(key, "");
   return parse_duration(stated, concat(source_, ": ", line_of(found), name(key)));
 }
 

@@ -90,7 +90,7 @@ struct MonitorConfig {
   bool lr = false;                      // lr_monitor
   std::optional<int64_t> speed_window;  // speed_monitor: steps that the rate is a mean over
   bool memory = false;                  // memory_monitor
-  bool optimizer = false;               // optimizer_monitor: norms of gradients and moments
+  bool optimizer = false;               // optimizer_monitor: norms of weights and moments
   bool runtime = false;                 // runtime_estimator
   bool tensorboard = true;              // event files beside metrics.jsonl
   bool progress_bar = true;             // drawn on a terminal alone

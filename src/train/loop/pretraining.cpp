@@ -143,7 +143,7 @@ Pretraining::Pretraining(const TrainConfig& config, int threads)
                batch_options(config_, config_.global_train_batch_size, config_.train.drop_last),
                tokenizer_),
       evaluation_batches_(evaluation_batches(config_, tokenizer_)),
-      plan_(plan_run(config_, batches_.epoch_batches(), batches_.sample_tokens())),
+      plan_(plan_run(config_, batches_.batched_samples(), batches_.sample_tokens())),
       surroundings_(describe_surroundings(threads)),
       folder_(config_.save.folder, existing_run(config_.save)),
       store_(folder_.checkpoints()),
@@ -152,30 +152,38 @@ Pretraining::Pretraining(const TrainConfig& config, int threads)
   resume();
   vocabulary_files_ = keep_vocabulary(tokenizer_path(config_), folder_.vocabulary());
   // An earlier run goes when all that this one begins with has been read, from that run perhaps.
-  if (config_.save.overwrite && !config_.save.autoresume) folder_.empty();
+  if (config_.save.overwrite && !config_.save.autoresume) {
+    folder_.empty();
+    if (step_ > 0) save();
+  }
   write_new_file(folder_.configuration().string(), to_yaml(config_));
 }
 
 void Pretraining::resume() {
   if (config_.save.autoresume) store_.clear_leftovers();
-  const std::optional<RunState> saved = restore(config_, store_, surroundings_, trainer_);
-  if (saved) {
+  const auto restored = restore(config_, store_, batches_, surroundings_, trainer_);
+  const RunState* saved = restored ? &restored->state : nullptr;
+  if (saved != nullptr) {
     step_ = saved->step;
     samples_ = saved->samples;
     tokens_ = saved->tokens;
     evaluation_loss_ = saved->evaluation_loss;
-    saved_step_ = step_;
+    if (restored->from_store) saved_step_ = step_;
     saved_with_evaluation_ = evaluation_loss_.has_value();
     watch_.restore(saved->recent_losses, saved->lowest_loss);
     lowest_evaluation_ = store_.lowest_evaluation_loss(step_);
     std::fprintf(stderr, "m2: resumed from step %lld\n", static_cast<long long>(step_));
+    if (step_ >= plan_.total_steps) {
+      log_warning(concat("max_duration: its ", plan_.total_steps,
+                         " steps are done, and nothing is left to train"));
+    }
   }
   if (config_.device_train_microbatch_size) {
     trainer_.set_micro_batch(*config_.device_train_microbatch_size);
   } else {
-    trainer_.set_micro_batch(saved ? saved->micro_batch : trainer_.find_micro_batch());
+    trainer_.set_micro_batch(saved != nullptr ? saved->micro_batch : trainer_.find_micro_batch());
   }
-  if (saved && saved->micro_batch != trainer_.micro_batch()) {
+  if (saved != nullptr && saved->micro_batch != trainer_.micro_batch()) {
     log_warning(concat("device_train_microbatch_size: ", trainer_.micro_batch(), " instead of ",
                        saved->micro_batch,
                        ": from here on the bits are not those of a run without a stop"));
@@ -277,15 +285,17 @@ RunState Pretraining::state() const {
   state.evaluation_loss = evaluation_loss_;
   state.recent_losses = watch_.recent();
   state.lowest_loss = watch_.lowest();
+  state.data = batches_.data();
   state.surroundings = surroundings_;
   state.configuration = to_yaml(config_);
   return state;
 }
 
 void Pretraining::save() {
-  if (saved_step_ == step_ && saved_with_evaluation_ == evaluation_loss_.has_value()) return;
+  const bool is_saved = saved_step_ == step_ && store_.holds(step_);  // unless pruned
+  if (is_saved && saved_with_evaluation_ == evaluation_loss_.has_value()) return;
   try {
-    log_->flush();
+    if (log_) log_->flush();
     store_.save(step_, [&](const std::filesystem::path& folder) {
       write_run_checkpoint(folder, trainer_.model(), trainer_.optimizer(), state(),
                            vocabulary_files_);
@@ -300,13 +310,19 @@ void Pretraining::save() {
 // For a training that goes on; one that ends early keeps all that it has.
 void Pretraining::save_and_prune() {
   save();
-  store_.prune(step_, config_.save.last, config_.save.best);
+  try {
+    store_.prune(step_, config_.save.last, config_.save.best);
+  } catch (const Error& error) {
+    throw failed_error(concat(error.what(), "; ", newest_checkpoint_text()));
+  }
 }
 
 std::string Pretraining::newest_checkpoint_text() const {
   const std::vector<SavedCheckpoint> all = store_.list(step_);
   if (all.empty()) return "no checkpoint was saved before";
-  return concat("autoresume=true goes on from ", all.front().folder.string());
+  const std::string newest = concat("autoresume=true goes on from ", all.front().folder.string());
+  if (all.size() == 1) return newest;
+  return concat(newest, ", load_path=", all[1].folder.string(), " from the one before");
 }
 
 void Pretraining::fail_without_number(const Trainer::Gradient& gradient) {

@@ -11,7 +11,7 @@
 namespace m2::train {
 
 struct PretrainingResult {
-  int signal = 0;  // SIGINT or SIGTERM that ended it early, 0: all steps are done
+  int signal = 0;  // that ended it early, 0: all steps are done
   int64_t step = 0;
   std::optional<double> loss;                  // of the last step
   std::optional<EvaluationResult> evaluation;  // the last one

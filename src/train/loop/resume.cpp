@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/value.h"
@@ -13,6 +14,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "tokenizer/vocabulary_files.h"
 #include "train/loop/run_checkpoint.h"
 
 namespace m2::train {
@@ -42,19 +44,19 @@ std::map<std::string, std::string> settings_of(const std::string& yaml) {
   return settings;
 }
 
-// Names, places, reports and what changes no bit; the micro-batch is told apart.
+// Names, places, reports and what changes no bit; data and micro-batch are told apart.
 bool has_no_effect(const std::string& key) {
   constexpr auto kBegins = std::to_array<std::string_view>(
-      {"run_name", "save_", "autoresume", "load_", "callbacks", "loggers", "progress_bar",
-       "log_to_", "console_", "tensorboard", "eval", "tokenizer", "vocab", "device_", "data_local",
+      {"run_name", "save_", "autoresume", "load_", "callbacks", "progress_bar", "log_to_",
+       "console_", "tensorboard", "eval", "tokenizer", "vocab", "device_",
        "activation_checkpointing", "divergence_margin"});
-  return std::any_of(kBegins.begin(), kBegins.end(), [&](std::string_view begin) {
-    return key.compare(0, begin.size(), begin) == 0;
-  });
+  const bool place = key.ends_with(".local") || key.ends_with(".split");
+  return place || std::any_of(kBegins.begin(), kBegins.end(),
+                              [&](std::string_view begin) { return key.starts_with(begin); });
 }
 
 void tell_differences(const TrainConfig& config, const RunState& state, const fs::path& folder,
-                      const Surroundings& surroundings) {
+                      const std::vector<DataIdentity>& data, const Surroundings& surroundings) {
   const std::string other = describe_difference(surroundings, state.surroundings);
   if (!other.empty()) {
     log_warning(concat(folder.string(), ": was computed elsewhere (", other,
@@ -64,6 +66,7 @@ void tell_differences(const TrainConfig& config, const RunState& state, const fs
   if (!settings.empty()) {
     log_warning(concat(folder.string(), ": was trained with other settings of ", settings));
   }
+  if (data != state.data) log_warning(concat(folder.string(), ": was trained on other data"));
 }
 
 // Whether the learning rate depends on how long the whole training is.
@@ -78,11 +81,20 @@ bool rate_depends_on_duration(const std::map<std::string, std::string>& settings
 // The checkpoint that load_path means: a folder step-N, or the newest of a run; none where it is a
 // model.
 std::optional<fs::path> checkpoint_of(const fs::path& path) {
-  if (fs::exists(path / kStateFile)) return path;
-  if (!fs::is_directory(path / "checkpoints")) return std::nullopt;
+  std::error_code ignored;  // what cannot be looked at is read next, and named then
+  if (fs::exists(path / kStateFile, ignored)) return path;
   const auto newest = CheckpointStore(path / "checkpoints").newest_whole();
-  if (!newest) throw input_error(concat(path.string(), ": holds no whole checkpoint"));
+  if (!newest) return std::nullopt;
   return newest->folder;
+}
+
+// A folder that holds weights and a vocabulary: its token ids mean what ours do.
+void check_vocabulary(const fs::path& folder, const Vocabulary& ours) {
+  if (vocabulary_files(folder.string()).empty()) return;
+  const Vocabulary theirs = vocabulary_of(Tokenizer::load(folder.string()));
+  if (theirs.hash == ours.hash) return;
+  throw input_error(concat(folder.string(), ": was trained with another vocabulary (", theirs.size,
+                           " tokens) than tokenizer_name's (", ours.size, ")"));
 }
 
 }  // namespace
@@ -105,17 +117,20 @@ std::string settings_difference(const std::string& now, const std::string& saved
   return join(named, ", ");
 }
 
-std::optional<RunState> restore(const TrainConfig& config, const CheckpointStore& store,
-                                const Surroundings& surroundings, Trainer& trainer) {
+std::optional<Restored> restore(const TrainConfig& config, const CheckpointStore& store,
+                                const SampleBatches& batches, const Surroundings& surroundings,
+                                Trainer& trainer) {
   std::optional<fs::path> folder;
   if (config.save.autoresume) {
     if (const auto newest = store.newest_whole()) folder = newest->folder;
   }
+  const bool from_store = folder.has_value();
   if (!folder && !config.load_path.empty()) {
     if (!config.load_weights_only) folder = checkpoint_of(config.load_path);
     if (!folder) {
-      read_weights(checkpoint_of(config.load_path).value_or(config.load_path).string(),
-                   trainer.model());
+      const fs::path weights = checkpoint_of(config.load_path).value_or(config.load_path);
+      read_weights(weights.string(), trainer.model());
+      check_vocabulary(weights, batches.vocabulary());
       if (!config.load_weights_only) {
         log_warning(
             concat(config.load_path, ": holds weights alone; the training begins at step 0"));
@@ -125,8 +140,9 @@ std::optional<RunState> restore(const TrainConfig& config, const CheckpointStore
   }
   if (!folder) return std::nullopt;
   RunState state = read_run_checkpoint(*folder, trainer.model(), trainer.optimizer());
-  tell_differences(config, state, *folder, surroundings);
-  return state;
+  check_vocabulary(*folder, batches.vocabulary());
+  tell_differences(config, state, *folder, batches.data(), surroundings);
+  return Restored{std::move(state), from_store};
 }
 
 }  // namespace m2::train

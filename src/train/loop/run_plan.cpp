@@ -4,11 +4,11 @@
 
 namespace m2::train {
 
-RunPlan plan_run(const TrainConfig& config, int64_t epoch_batches, double sample_tokens) {
+RunPlan plan_run(const TrainConfig& config, int64_t epoch_samples, double sample_tokens) {
   RunSize size;
   size.batch_samples = config.global_train_batch_size;
-  size.batch_tokens = sample_tokens * static_cast<double>(size.batch_samples);
-  size.epoch_batches = epoch_batches;
+  size.epoch_samples = epoch_samples;
+  size.sample_tokens = sample_tokens;
   RunPlan plan;
   plan.total_steps = duration_batches(config.max_duration, size);
   size.total_batches = plan.total_steps;

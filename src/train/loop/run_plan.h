@@ -17,8 +17,8 @@ struct RunPlan {
   Schedule schedule;
 };
 
-// Errors as duration_batches'.
-RunPlan plan_run(const TrainConfig& config, int64_t epoch_batches, double sample_tokens);
+// The last two are RunSize's. Errors as duration_batches'.
+RunPlan plan_run(const TrainConfig& config, int64_t epoch_samples, double sample_tokens);
 
 // Whether something that is done every `interval` steps is due after `step`.
 inline bool is_due(int64_t step, int64_t interval) {

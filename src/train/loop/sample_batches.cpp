@@ -50,6 +50,18 @@ int64_t SampleBatches::epoch_samples() const {
   return static_cast<int64_t>(streams_.order().epoch_samples());
 }
 
+int64_t SampleBatches::batched_samples() const {
+  return std::min(epoch_batches_ * options_.samples, epoch_samples());
+}
+
+std::vector<DataIdentity> SampleBatches::data() const {
+  std::vector<DataIdentity> data;
+  for (const auto& dataset : streams_.datasets()) {
+    data.push_back({dataset->samples(), dataset->fingerprint()});
+  }
+  return data;
+}
+
 double SampleBatches::sample_tokens() const {
   if (options_.full_length) return static_cast<double>(options_.max_seq_len);
   constexpr int64_t kLooked = 512;

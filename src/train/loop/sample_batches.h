@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "data/batch.h"
 #include "data/masking.h"
 #include "data/stream.h"
 #include "tokenizer/tokenizer.h"
+#include "train/checkpoints/run_state.h"
 #include "train/config/train_config.h"
 
 namespace m2::train {
@@ -29,6 +31,11 @@ class SampleBatches {
 
   int64_t epoch_batches() const { return epoch_batches_; }
   int64_t epoch_samples() const;
+  // Of these, those in a batch: without the rest that drop_last drops.
+  int64_t batched_samples() const;
+  // Of each stream.
+  std::vector<DataIdentity> data() const;
+  const Vocabulary& vocabulary() const { return streams_.vocabulary(); }
   // Tokens of a sample as the model computes them: max_seq_len where batches are padded to it, else
   // a mean over the first few hundred samples of the order.
   double sample_tokens() const;

@@ -1,10 +1,11 @@
-// SIGINT and SIGTERM: the first asks the training to save and end, the second ends the process.
+// SIGINT, SIGTERM and SIGHUP: the first asks the training to save and end, the second ends the
+// process. One that the process ignores from its start stays ignored.
 #pragma once
 
 namespace m2::train {
 
 void watch_stop_signals();
-// SIGINT or SIGTERM once it came, else 0.
+// The first that came, else 0.
 int stop_signal();
 
 }  // namespace m2::train

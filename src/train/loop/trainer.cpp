@@ -30,12 +30,15 @@ Pass pass_of(const TrainConfig& config, int64_t step) {
   return pass;
 }
 
-// Texts of full length, a third of whose tokens are asked for.
+// Texts of full length but for a pad, whose mask takes memory, a third of whose tokens are asked
+// for.
 Batch trial_batch(int64_t rows, int64_t length) {
   Batch batch;
   batch.ids = at::ones({rows, length}, at::kLong);
   batch.labels = at::full({rows, length}, -100, at::kLong);
   batch.labels.slice(1, 0, length, 3).fill_(1);
+  batch.mask = at::ones({rows, length}, at::kLong);
+  if (length > 1) batch.mask.select(1, length - 1).fill_(0);
   return batch;
 }
 

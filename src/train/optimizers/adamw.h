@@ -19,7 +19,7 @@ namespace m2::train {
 
 // Parameters that share a peak rate and a decay.
 struct ParameterGroup {
-  std::string name;  // "all"; or "filters", "positions of filters", "others"
+  std::string name;  // "all"; or "filter networks", "filter positions", "others"
   double lr = 0;
   double weight_decay = 0;
   std::vector<std::string> parameters;

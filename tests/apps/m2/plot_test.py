@@ -95,6 +95,10 @@ def test_evaluations_have_lines_of_their_own(tmp_path):
     both = charts(succeed("plot", run, "--metric", "loss", "--metric", "evaluation/loss", "--x", "tokens"))
     assert [x for x, _ in both[1].values(0)[0]] == pytest.approx([100, 200], abs=0.1)
     assert [y for _, y in both[1].values(0)[0]] == pytest.approx([4, 3], abs=1e-3)
+    smooth = charts(succeed("plot", run, "--metric", "loss", "--metric", "evaluation/loss", "--smooth", 2))
+    assert [y for _, y in smooth[0].values(0)[0]] == pytest.approx([5, 4.5], abs=1e-3)
+    assert [y for _, y in smooth[1].values(0)[0]] == pytest.approx([4, 3], abs=1e-3)
+    assert "mean of 2 points" in smooth[0].texts and "mean of 2 points" not in smooth[1].texts
 
 
 def test_an_evaluation_by_itself_is_seen(tmp_path):

@@ -49,10 +49,12 @@ TEST_F(RunFolderTest, ClearsLeftoversOfItsOwnAlone) {
   fs::create_directories(run / "vocabulary.old");
   fs::create_directories(run / "data.old");
   write(run / "config.yaml.12-1.part", "half");
+  write(run / "metrics.jsonl.12-2.part", "half");
   write(run / "film.part", "mine");
   const RunFolder folder(run.string(), Existing::kKeep);
   EXPECT_FALSE(fs::exists(run / "model.part"));
   EXPECT_FALSE(fs::exists(run / "config.yaml.12-1.part"));
+  EXPECT_FALSE(fs::exists(run / "metrics.jsonl.12-2.part"));
   EXPECT_TRUE(fs::exists(run / "vocabulary"));
   EXPECT_TRUE(fs::exists(run / "data.old"));
   EXPECT_TRUE(fs::exists(run / "film.part"));

@@ -18,6 +18,7 @@ class RunStateTest : public FolderTest {
                   .evaluation_loss = 0.1,
                   .recent_losses = {1.0 / 3, 5e-324},
                   .lowest_loss = std::nullopt,
+                  .data = {{3, UINT64_MAX}, {4, 0}},
                   .surroundings = {"0.1.0", "abc", "2.13.0", "a processor", "avx2", 2},
                   .configuration = "seed: 1\n\"quoted\""};
 };
@@ -31,6 +32,7 @@ TEST_F(RunStateTest, ReadsBackToTheBit) {
   EXPECT_EQ(read.evaluation_loss, state_.evaluation_loss);
   EXPECT_EQ(read.recent_losses, state_.recent_losses);
   EXPECT_EQ(read.lowest_loss, std::nullopt);
+  EXPECT_EQ(read.data, state_.data);
   EXPECT_EQ(read.surroundings, state_.surroundings);
   EXPECT_EQ(read.configuration, state_.configuration);
 }
@@ -44,8 +46,9 @@ TEST_F(RunStateTest, RefusesWhatIsNoState) {
   };
   for (const std::string& text :
        {std::string("{}"), whole.substr(0, whole.size() / 2), with("\"step\": 12", "\"step\": -1"),
-        with("\"step\": 12", "\"step\": \"12\""), with("\"format\": 1", "\"format\": 2"),
-        with("\"micro_batch\": 4", "\"micro_batch\": 0"), with("\"threads\"", "\"thread\"")}) {
+        with("\"step\": 12", "\"step\": \"12\""), with("\"format\": 2", "\"format\": 1"),
+        with("\"micro_batch\": 4", "\"micro_batch\": 0"), with("\"threads\"", "\"thread\""),
+        with("\"fingerprint\": 0", "\"fingerprint\": \"0\"")}) {
     write(path, text);
     EXPECT_THROW(read_run_state(path), Error) << text;
   }

@@ -7,7 +7,7 @@
 namespace m2 {
 namespace {
 
-constexpr RunSize kSize = {4096, 524288, 700, 70000};
+constexpr RunSize kSize = {4096, 4096 * 700, 128, 70000};
 
 int64_t batches(const std::string& text, const RunSize& size = kSize) {
   return duration_batches(parse_duration(text, "x"), size);
@@ -26,6 +26,21 @@ TEST(Duration, IsCountedInSteps) {
   EXPECT_EQ(batches("1dur"), 70000);
   EXPECT_EQ(batches("0dur"), 0);
   EXPECT_EQ(batches("1e-9dur"), 1);
+}
+
+// 1,234 samples an epoch in batches of 1,000: two steps.
+TEST(Duration, AnEpochEndsItsLastBatch) {
+  RunSize size = kSize;
+  size.batch_samples = 1000;
+  size.epoch_samples = 1234;
+  EXPECT_EQ(batches("1ep", size), 2);
+  EXPECT_EQ(batches("12340sp", size), 20);
+  EXPECT_EQ(batches("2234sp", size), 3);
+  EXPECT_EQ(batches("2235sp", size), 4);
+  EXPECT_EQ(batches("157952tok", size), 2);  // 1,234 of 128
+  EXPECT_EQ(batches("157953tok", size), 3);
+  size.batch_samples = 5000;
+  EXPECT_EQ(batches("2468sp", size), 2);
 }
 
 // 0.07 · 100 is 7.000000000000001 in doubles, and so on: every whole percent of every length.

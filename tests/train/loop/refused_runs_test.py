@@ -106,6 +106,29 @@ def test_a_folder_that_holds_a_run(data, tmp_path):
     assert steps_saved(into) == [2] and (into / "vocabulary/vocab.txt").exists()
 
 
+def test_what_does_not_go_together(data, tmp_path):
+    config, into = write_config(data, tmp_path)
+    refuse(INPUT, ["load_weights_only", "load_path"], config, "load_weights_only=true")
+    refuse(INPUT, ["samples_per_epoch", "proportion"], config, "train_loader.dataset.samples_per_epoch=16")
+    refuse(INPUT, ["scheduler.t_warmup", "0.06dur"], config, "scheduler.t_warmup=0.06")
+    refuse(USAGE, ["save_folder", "UTF-8"], config, b"save_folder=r\xe9")
+    assert not into.exists()
+    told = run("train", "mlm", config, "max_duration=1ba", "eval_loader.dataset.shuffle=true").stderr
+    assert "eval_loader.dataset.shuffle has no effect" in told
+
+
+def test_too_little_memory(data, tmp_path):
+    config, _ = write_config(data, tmp_path)
+
+    def limit_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+
+    sizes = [f"model.model_config.{key}=16384" for key in ("max_position_embeddings", "long_conv_l_max")]
+    done = run("train", "mlm", config, "padding=max_length", "max_seq_len=16384", "model.model_config.hidden_size=4096",
+               *sizes, preexec_fn=limit_memory)
+    check_one_line(done, FAILED, ["not enough memory", "device_train_microbatch_size"])
+
+
 def test_two_processes_in_one_folder(data, tmp_path):
     config, _ = write_config(data, tmp_path)
     first = subprocess.Popen([PROGRAM, "train", "mlm", config, "max_duration=100000ba", "log_to_console=true"],

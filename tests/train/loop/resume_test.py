@@ -9,9 +9,12 @@ import time
 
 import pytest
 from training import (
+    INPUT,
     INTERRUPTED,
     PROGRAM,
     TERMINATED,
+    TEXTS,
+    check_one_line,
     digest,
     environment,
     flip_byte,
@@ -99,7 +102,8 @@ def test_killed_at_three_places(straight, data, tmp_path, tmp_path_factory, thre
     assert losses(into) == losses(straight)  # each step once, though some were taken twice
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, TERMINATED), (signal.SIGINT, INTERRUPTED)])
+@pytest.mark.parametrize("number, code", [
+    (signal.SIGTERM, TERMINATED), (signal.SIGINT, INTERRUPTED), (signal.SIGHUP, 128 + signal.SIGHUP)])
 def test_a_signal_saves_and_ends(straight, data, tmp_path, number, code):
     config, into = write_config(data, tmp_path)
     process = start(config, "log_to_console=true", "save_interval=1000ba", "eval_interval=1000ba")
@@ -131,6 +135,39 @@ def test_other_threads_and_settings_are_told(halfway):
     assert "threads 2 instead of 1" in told[0]
     assert "optimizer.lr" in told[1] and "seed" not in told[1]
     assert told[2] == "m2: resumed from step 20"
+
+
+def test_a_run_without_a_whole_checkpoint_is_left_as_it_is(straight, halfway):
+    config, into = halfway
+    for saved in (into / "checkpoints").glob("step-*"):
+        flip_byte(saved / "model.safetensors")
+    before = (into / "metrics.jsonl").read_text()
+    check_one_line(run("train", "mlm", config, "--resume"), INPUT, [into / "checkpoints", "whole", "save_overwrite=true"])
+    assert (into / "metrics.jsonl").read_text() == before and steps_saved(into) == [10, 20]
+
+
+def test_another_vocabulary_is_refused(halfway, data, tmp_path):
+    config, into = halfway
+    other = tmp_path / "vocab.txt"
+    words = (data / "tokenizer/vocab.txt").read_text().splitlines()
+    other.write_text("\n".join([*words[:-2], words[-1], words[-2]]) + "\n")
+    m2("data", "build", "--tokenizer", other, "--length", 32, "--output", tmp_path / "other", data / "text.jsonl")
+    settings = f"tokenizer_name={other}", f"data_local={tmp_path}/other", "eval_loader="
+    check_one_line(run("train", "mlm", config, "--resume", *settings), INPUT, ["step-20", "another vocabulary"])
+    check_one_line(run("train", "mlm", config, *settings, f"load_path={into}/checkpoints/step-10/",
+                       f"save_folder={tmp_path}/second", "load_weights_only=true"), INPUT, ["step-10", "another vocabulary"])
+
+
+def test_other_data_are_told_and_another_place_is_not(straight, halfway, data, tmp_path):
+    config, into = halfway
+    place = tmp_path / "elsewhere"
+    shutil.copytree(data / "shards", place)
+    assert go_on(config, f"data_local={place}", "max_duration=21ba") == "m2: resumed from step 20\n"
+    text = tmp_path / "text.jsonl"
+    text.write_text("".join(TEXTS[1:]))
+    m2("data", "build", "--tokenizer", data / "tokenizer", "--length", 32, "--output", tmp_path / "other", text)
+    told = go_on(config, f"train_loader.dataset.local={tmp_path}/other", "max_duration=22ba").splitlines()
+    assert len(told) == 2 and "step-21: was trained on other data" in told[0]
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(straight, halfway):
@@ -173,17 +210,46 @@ def test_an_evaluation_that_a_stop_cut_is_made_up_for(straight, halfway):
     assert json.loads(state.read_text())["evaluation_loss"] == measured
 
 
-def test_a_stop_saves_where_none_is_to_be_kept(data, tmp_path):
-    config, into = write_config(data, tmp_path)
-    words = "save_num_checkpoints_to_keep=0", "save_best_checkpoints_to_keep=0"
-    process = start(config, "log_to_console=true", *words)
+def stop_behind(process, begin):
+    """SIGTERM once a line on stderr begins so; what was said last."""
     for line in process.stderr:
-        if line.startswith("step 7/"):
+        if line.startswith(begin):
             break
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate()
+    assert process.returncode == TERMINATED
+    return stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("interval", ["10ba", "1ba"])  # with 1ba each step is saved, and removed
+def test_a_stop_saves_where_none_is_to_be_kept(data, tmp_path, interval):
+    config, into = write_config(data, tmp_path)
+    words = "save_num_checkpoints_to_keep=0", "save_best_checkpoints_to_keep=0", f"save_interval={interval}"
+    last = stop_behind(start(config, "log_to_console=true", *words), "step 7/")
     (saved,) = steps_saved(into)
-    assert f"step-{saved}" in stderr.splitlines()[-1]
+    assert f"step-{saved}" in last
+
+
+def test_a_stop_at_once_saves_what_came_from_another_run(straight, halfway, data, tmp_path):
+    _, before = halfway
+    folder = tmp_path / "other"
+    folder.mkdir()
+    config, into = write_config(data, folder)
+    last = stop_behind(start(config, f"load_path={before}", "log_to_console=true", "save_interval=1000ba"),
+                       "m2: resumed from step 20")
+    (saved,) = steps_saved(into)
+    assert saved >= 20 and f"step-{saved}" in last
+    go_on(config)
+    assert weights(into) == weights(straight)
+
+
+def test_a_run_that_begins_anew_from_itself_keeps_what_it_begins_with(straight, halfway):
+    config, into = halfway
+    last = stop_behind(start(config, f"load_path={into}", "save_overwrite=true", "log_to_console=true",
+                             "save_interval=1000ba"), "m2: resumed from step 20")
+    assert 20 in steps_saved(into) and f"step-{steps_saved(into)[-1]}" in last
+    go_on(config)
+    assert weights(into) == weights(straight)
 
 
 def test_a_micro_batch_of_another_size_is_told(halfway):
@@ -226,7 +292,8 @@ def test_a_whole_run_has_nothing_left_to_do(straight, data, tmp_path):
     shutil.copytree(straight, tmp_path / "run")
     config, into = write_config(data, tmp_path)
     before = weights(into)
-    assert "resumed from step 40" in go_on(config)
+    told = go_on(config).splitlines()
+    assert told[0] == "m2: resumed from step 40" and "nothing is left to train" in told[1]
     assert weights(into) == before
 
 

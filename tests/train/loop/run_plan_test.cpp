@@ -5,6 +5,8 @@
 namespace m2::train {
 namespace {
 
+constexpr int64_t kEpochSamples = 500 * 4096;
+
 TrainConfig config() {
   TrainConfig config;
   config.global_train_batch_size = 4096;
@@ -18,7 +20,7 @@ TrainConfig config() {
 TEST(RunPlan, CountsSteps) {
   TrainConfig of = config();
   of.evaluation.emplace();
-  const RunPlan plan = plan_run(of, 500, 128);
+  const RunPlan plan = plan_run(of, kEpochSamples, 128);
   EXPECT_EQ(plan.total_steps, 70000);
   EXPECT_EQ(plan.schedule.warmup_steps, 4200);
   EXPECT_EQ(plan.schedule.total_steps, 70000);
@@ -29,11 +31,11 @@ TEST(RunPlan, CountsSteps) {
 TEST(RunPlan, CountsTokensOfABatch) {
   TrainConfig of = config();
   of.max_duration = {TimeUnit::kTokens, 12000000, 0};
-  EXPECT_EQ(plan_run(of, 500, 128).total_steps, 23);  // 4,096·128 each, rounded up
+  EXPECT_EQ(plan_run(of, kEpochSamples, 128).total_steps, 23);  // 4,096·128 each, rounded up
 }
 
 TEST(RunPlan, WithoutDataToEvaluateNothingIs) {
-  EXPECT_EQ(plan_run(config(), 500, 128).evaluation_steps, 0);
+  EXPECT_EQ(plan_run(config(), kEpochSamples, 128).evaluation_steps, 0);
   EXPECT_FALSE(is_due(10, 0));
   EXPECT_TRUE(is_due(10, 5));
   EXPECT_FALSE(is_due(11, 5));

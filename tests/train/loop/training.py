@@ -85,7 +85,7 @@ def environment(threads=1):
 
 
 def run(*words, threads=1, **options):
-    words = [str(word) for word in words]
+    words = [word if isinstance(word, bytes) else str(word) for word in words]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 240, "text": True} | options
     return subprocess.run([PROGRAM, *words], env=environment(threads), **options)
 
