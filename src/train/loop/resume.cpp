@@ -88,9 +88,10 @@ std::optional<fs::path> checkpoint_of(const fs::path& path) {
   return newest->folder;
 }
 
-// A folder that holds weights and a vocabulary: its token ids mean what ours do.
+// Where a vocabulary lies beside the weights their token ids must mean what ours do.
 void check_vocabulary(const fs::path& folder, const Vocabulary& ours) {
-  if (vocabulary_files(folder.string()).empty()) return;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored) || vocabulary_files(folder.string()).empty()) return;
   const Vocabulary theirs = vocabulary_of(Tokenizer::load(folder.string()));
   if (theirs.hash == ours.hash) return;
   throw input_error(concat(folder.string(), ": was trained with another vocabulary (", theirs.size,
