@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "core/text.h"
 #include "data/counter_random.h"
 
@@ -21,9 +22,7 @@ struct Part {
 }  // namespace
 
 uint64_t hash_of_text(std::string_view text) {
-  uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a, whose upper bits need the last step
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
-  return mix_bits(hash);
+  return mix_bits(fnv1a(text));  // whose upper bits need the last step
 }
 
 DocumentTokens::DocumentTokens(DocumentReader& reader, const Tokenizer& tokenizer,

@@ -167,6 +167,18 @@ def test_init_wrong_commands(tmp_path, words, says):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words, says", [
+    (["foo"], ['no command is named "foo"', "m2 --help"]),
+    (["data", "foo"], ['no command is named "foo"', "see m2 data --help"]),
+    (["data", "build", "--length", "x"], ["--length", "see m2 data build --help"]),
+    (["embed", "--model-id", "x", "--chunk", "0"], ["--chunk: is 0, must be a number above 0", "see m2 embed --help"]),
+    (["embed", "--model-id", "x", "--overlap", "-1"], ["--overlap: is -1, must be a number, 0 or above"]),
+    (["init", "--preset", "m2-bert-80M", "--length", "8", "--vocab", "x", "--seed", "-1", "y"], "--seed: is -1"),
+])
+def test_a_wrong_command_names_the_help_to_read(words, says):
+    refuse(USAGE, *words, says=says)
+
+
 def test_init_refuses_a_bad_config(tmp_path):
     for text in ("", "{", "[]", '{"hidden_size": "wide"}', json.dumps(CONFIG | {"hidden_size": 10**9})):
         (tmp_path / "c.json").write_text(text)
