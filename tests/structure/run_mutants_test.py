@@ -98,6 +98,11 @@ def test_pytest_that_judged_nothing_is_no_catch(runner, monkeypatch):
         runner.is_red(runner.Test("", "", "tests/a_test.py"), runner.LOGS / "log")
 
 
+def test_a_crash_of_pytest_is_a_red_test(runner, monkeypatch):
+    monkeypatch.setattr(runner, "run", lambda *arguments, **options: -11)
+    assert runner.is_red(runner.Test("", "", "tests/a_test.py"), runner.LOGS / "log")
+
+
 @pytest.mark.parametrize("text", [
     'name = "a"\nfile = "a"\nfind = "x"\nreplace = "y"\nctest = "t"',  # no reason given
     'name = "a"\nfile = "a"\nfind = "x"\nreplace = "y"\nwhy = "w"',  # no test

@@ -72,7 +72,13 @@ def test_a_compiled_dropout_serves_every_step(operators):
     for key in (5, 6, 7, 2**62 + 1, 1 - 2**63):
         assert torch.equal(compiled(h, key), eager(h, key))
     assert backend.frame_count == 2
-    assert torch.equal(compiled(h.bfloat16(), 5), eager(h.bfloat16(), 5))  # whose mask is fp32
+    assert torch.equal(compiled(h.bfloat16(), 5), eager(h.bfloat16(), 5))
+
+
+def test_a_mask_is_fp32_whatever_it_multiplies(operators):
+    x = numbers(3, 8).bfloat16()
+    for found in (operators._dropout_mask(x, 0.5, 7, 1), operators._dropout_mask(x.to("meta"), 0.5, 7, 1)):
+        assert (found.shape, found.dtype) == (x.shape, torch.float32)
 
 
 def test_an_exported_layer_is_the_same(operators):
