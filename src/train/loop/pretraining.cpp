@@ -320,7 +320,7 @@ void Pretraining::save_and_prune() {
 std::string Pretraining::newest_checkpoint_text() const {
   const std::vector<SavedCheckpoint> all = store_.list(step_);
   if (all.empty()) return "no checkpoint was saved before";
-  const std::string newest = concat("autoresume=true goes on from ", all.front().folder.string());
+  std::string newest = concat("autoresume=true goes on from ", all.front().folder.string());
   if (all.size() == 1) return newest;
   return concat(newest, ", load_path=", all[1].folder.string(), " from the one before");
 }
