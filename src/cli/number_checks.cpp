@@ -1,5 +1,7 @@
 #include "cli/number_checks.h"
 
+#include <charconv>
+
 #include "core/text.h"
 
 namespace m2 {
@@ -8,7 +10,9 @@ namespace {
 CLI::Validator check_of(bool (*is_fit)(double), const char* must, const char* type) {
   return {[is_fit, must](std::string& text) {
             double value = 0;
-            const bool is_number = CLI::detail::lexical_cast(text, value);
+            const char* end = text.data() + text.size();
+            const auto [stop, problem] = std::from_chars(text.data(), end, value);
+            const bool is_number = problem == std::errc() && stop == end;
             return is_number && is_fit(value) ? std::string()
                                               : concat("is ", printable(text), ", must be ", must);
           },

@@ -5,6 +5,7 @@
 
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty_like.h>
 
 #include <type_traits>
 
@@ -19,6 +20,11 @@ auto call_kernel(const char* name, const Operands&... operands) {
                                  .typed<std::remove_pointer_t<decltype(kKernel)>>();
   const at::AutoDispatchBelowADInplaceOrView no_graph;
   return kernel.call(operands...);
+}
+
+// What a Meta form returns where the kernel's result has the shape of an operand.
+inline at::Tensor shape_of(const at::Tensor& operand) {
+  return at::empty_like(operand, at::MemoryFormat::Contiguous);
 }
 
 }  // namespace m2::torch_ops

@@ -1,7 +1,6 @@
 #include "torch_ops/long_conv.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -136,18 +135,14 @@ variable_list backward_kernel(const Operands& operands, const at::Tensor& gated,
   return list;
 }
 
-at::Tensor like(const at::Tensor& tensor) {
-  return at::empty_like(tensor, at::MemoryFormat::Contiguous);
-}
-
 Result forward_shapes(const Operands& operands, bool keep) {
   const LongConvInputs inputs = inputs_of(operands);
   const auto floats = [&](const c10::SymInt& count) {
     return at::empty_symint({count}, inputs.x1.options());
   };
-  if (!keep) return {like(inputs.x1), floats(0), floats(0)};
+  if (!keep) return {shape_of(inputs.x1), floats(0), floats(0)};
   const auto fixed = [](const c10::SymInt& size) { return size.guard_int(__FILE__, __LINE__); };
-  return {like(inputs.x1), like(inputs.x1),
+  return {shape_of(inputs.x1), shape_of(inputs.x1),
           floats(spectra_floats(fixed(inputs.x1.sym_size(1)), fixed(inputs.x1.sym_size(2))))};
 }
 
@@ -156,7 +151,7 @@ variable_list backward_shapes(const Operands& operands, const at::Tensor& /*gate
   variable_list list = listed(inputs_of(operands));
   list.pop_back();
   std::erase_if(list, [](const Variable& operand) { return !operand.defined(); });
-  for (Variable& gradient : list) gradient = like(gradient);
+  for (Variable& gradient : list) gradient = shape_of(gradient);
   return list;
 }
 

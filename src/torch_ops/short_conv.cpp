@@ -1,7 +1,6 @@
 #include "torch_ops/short_conv.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -97,17 +96,13 @@ Gradients backward_kernel(const at::Tensor& x, const at::Tensor& weight, const a
   return {dx, dweight, dbias};
 }
 
-at::Tensor like(const at::Tensor& tensor) {
-  return at::empty_like(tensor, at::MemoryFormat::Contiguous);
-}
-
 at::Tensor forward_shape(const at::Tensor& x, const at::Tensor& /*weight*/,
                          const at::Tensor& /*bias*/) {
-  return like(x);
+  return shape_of(x);
 }
 
 Gradients backward_shapes(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& dy) {
-  return {like(x), like(weight), dy.new_empty_symint({weight.sym_size(0)})};
+  return {shape_of(x), shape_of(weight), dy.new_empty_symint({weight.sym_size(0)})};
 }
 
 class ShortConvFunction : public torch::autograd::Function<ShortConvFunction> {

@@ -73,9 +73,9 @@ std::vector<SavedCheckpoint> CheckpointStore::list(int64_t up_to) const {
   std::vector<SavedCheckpoint> found;
   std::error_code problem;
   const fs::directory_iterator entries(folder_, problem);
-  const bool there =
-      problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory;
-  if (problem && there) {
+  const bool is_missing =
+      problem == std::errc::no_such_file_or_directory || problem == std::errc::not_a_directory;
+  if (problem && !is_missing) {
     throw failed_error(concat(folder_.string(), ": cannot be read: ", problem.message()));
   }
   for (const auto& entry : entries) {

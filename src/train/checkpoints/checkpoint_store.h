@@ -31,8 +31,8 @@ class CheckpointStore {
   // Removes what a killed run left unfinished.
   void clear_leftovers() const;
   // Those of no later step than `up_to`, newest first; Error(kFailed) where the folder cannot be
-  // read. What lies beyond the step of a run that goes
-  // on is damaged, and no matter to it until it gets there.
+  // read. What lies beyond the step of a run that goes on is damaged, and no matter to it until it
+  // gets there.
   std::vector<SavedCheckpoint> list(int64_t up_to) const;
   // The newest one whose files have the bytes that were saved; each newer one that has not is named
   // in a warning. None in an empty store; Error(kInput) where there are some and none is whole.

@@ -16,8 +16,8 @@ struct CrossEntropy {
 
 // x is (N, H), weight (V, H), bias (V), labels int64 (N) below V. The logits of a thousand rows at
 // a time are made into their gradients in place, so that forward and backward are the three
-// products of the layer and memory holds thousand·V numbers instead of 3·N·V. The
-// products are of the type given, softmax and loss of x's, to which the gradients are returned.
+// products of the layer and memory holds thousand·V numbers instead of 3·N·V. The products are of
+// the type given, softmax and loss of x's, to which the gradients are returned.
 CrossEntropy linear_cross_entropy(const at::Tensor& x, const at::Tensor& weight,
                                   const at::Tensor& bias, const at::Tensor& labels,
                                   const ProductType& type, bool count_correct);

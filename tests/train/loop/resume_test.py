@@ -4,25 +4,22 @@ import json
 import random
 import shutil
 import signal
-import subprocess
-import time
 
 import pytest
 from training import (
     INPUT,
     INTERRUPTED,
-    PROGRAM,
     TERMINATED,
     TEXTS,
     check_one_line,
     digest,
-    environment,
     flip_byte,
     losses,
     m2,
     metrics,
     needs_trainer,
     run,
+    start,
     steps_saved,
     weights,
     write_config,
@@ -56,25 +53,6 @@ def go_on(config, *words):
     done = run("train", "mlm", config, "--resume", *words)
     assert done.returncode == 0, done.stderr
     return done.stderr
-
-
-def start(config, *words, threads=1):
-    return subprocess.Popen([PROGRAM, "train", "mlm", config, *words], env=environment(threads), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_step(into, step, process):
-    """Until metrics.jsonl tells of that step."""
-    for _ in range(2400):
-        if process.poll() is not None:
-            return
-        try:
-            if f'"step":{step},' in (into / "metrics.jsonl").read_text():
-                return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.025)
-    raise AssertionError("the training did not get there")
 
 
 @pytest.mark.parametrize("threads", [1, 3])  # three do not divide the four blocks of a product

@@ -90,6 +90,12 @@ def run(*words, threads=1, **options):
     return subprocess.run([PROGRAM, *words], env=environment(threads), **options)
 
 
+def start(*words, threads=1):
+    """`m2 train mlm`, in the background."""
+    return subprocess.Popen([PROGRAM, "train", "mlm", *words], env=environment(threads), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
 def m2(*words, **options):
     done = run(*words, **options)
     assert done.returncode == 0, done.stderr
